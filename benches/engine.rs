@@ -15,14 +15,23 @@ use nexnum_engine::command::{
     Caller, Command, Deposit, Finish, Incoming, IngestMessage, ListOffers, LoadStock, OpenAccount,
     PlaceOrder, Pulse, RegisterProvider, Reply, Timings,
 };
-use nexnum_engine::event::{ProviderKind, Terms};
-use nexnum_engine::group::Idempotency;
-use nexnum_engine::group::{Groups, Head};
+use nexnum_engine::event::{
+    Arrival, MessageIdentity, MessageKind, MessageWay, ProviderKind, Routing, Terms,
+};
+use nexnum_engine::group::{Groups, Head, Idempotency};
 use nexnum_engine::ids::{
     AccountId, CarrierId, CountryId, Number, OfferId, OrderId, Product, ProviderId, ServiceId,
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::time::Time;
+
+/// How messages come here.
+const POLLED: Arrival = Arrival {
+    way: MessageWay::List,
+    kind: MessageKind::Sms,
+    identity: MessageIdentity::TextWithCode,
+    names_service: true,
+};
 
 const START: Time = Time(1_800_000_000_000);
 const ACCOUNTS: u32 = 1_000;
@@ -102,6 +111,8 @@ impl Market {
                 price: Micros(500_000),
                 cost: Micros(100_000),
             },
+            max_price: None,
+            routing: Routing::default(),
             timings: TIMINGS,
             idempotency: Some(Idempotency { key: digest(self.placed), fingerprint: 1 }),
         })
@@ -117,7 +128,12 @@ impl Market {
             text: "Telegram code 12345".into(),
             code: "12345".into(),
         };
-        let receive = Command::IngestMessage(IngestMessage { order, message, callback: None });
+        let receive = Command::IngestMessage(IngestMessage {
+            order,
+            message,
+            arrival: POLLED,
+            callback: None,
+        });
         [place, receive, Command::Finish(Finish { order, caller: Caller::System })]
     }
 }

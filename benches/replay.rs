@@ -16,15 +16,24 @@ use nexnum_engine::command::{
     Caller, Command, Deposit, Finish, Incoming, IngestMessage, ListOffers, LoadStock, OpenAccount,
     PlaceOrder, Pulse, RegisterProvider, Timings,
 };
-use nexnum_engine::event::{ProviderKind, Terms};
-use nexnum_engine::group::Idempotency;
-use nexnum_engine::group::{Groups, Head};
+use nexnum_engine::event::{
+    Arrival, MessageIdentity, MessageKind, MessageWay, ProviderKind, Routing, Terms,
+};
+use nexnum_engine::group::{Groups, Head, Idempotency};
 use nexnum_engine::ids::{
     AccountId, CarrierId, CountryId, Number, OfferId, OrderId, Product, ProviderId, Seq, ServiceId,
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::time::Time;
 use nexnum_storage::{Ledger, LedgerId, Payload, RedbLedger, Salt, StorageError};
+
+/// How messages come here.
+const POLLED: Arrival = Arrival {
+    way: MessageWay::List,
+    kind: MessageKind::Sms,
+    identity: MessageIdentity::TextWithCode,
+    names_service: true,
+};
 
 const EVENTS: u64 = 1_000_000;
 const EVENTS_PER_ROW: usize = 256;
@@ -116,6 +125,8 @@ impl Writer {
                 price: Micros(500_000),
                 cost: Micros(100_000),
             },
+            max_price: None,
+            routing: Routing::default(),
             timings: TIMINGS,
             idempotency: Some(Idempotency { key: digest(number), fingerprint: 1 }),
         }));
@@ -125,7 +136,12 @@ impl Writer {
             text: "Telegram code 12345".into(),
             code: "12345".into(),
         };
-        self.execute(&Command::IngestMessage(IngestMessage { order, message, callback: None }));
+        self.execute(&Command::IngestMessage(IngestMessage {
+            order,
+            message,
+            arrival: POLLED,
+            callback: None,
+        }));
         self.execute(&Command::Finish(Finish { order, caller: Caller::System }));
     }
 

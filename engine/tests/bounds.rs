@@ -10,7 +10,9 @@ use nexnum_engine::command::{
     AcceptClock, BeginEpoch, Command, Deposit, Effect, FailOrder, OpenLedger, PlaceOrder,
     PriceOffers, Pulse, ReceiveCallback, RecordClockStep, Reply, SettleCallback, Timings,
 };
-use nexnum_engine::event::{CatalogVersion, ClockJump, Epoch, LedgerTerms, OfferTerms, Terms};
+use nexnum_engine::event::{
+    CatalogVersion, ClockJump, Epoch, LedgerTerms, OfferTerms, Routing, Terms,
+};
 use nexnum_engine::group::{Groups, Head, Idempotency};
 use nexnum_engine::ids::{
     AccountId, CallbackId, CarrierId, CountryId, OfferId, OrderId, Product, ProviderId, ServiceId,
@@ -39,6 +41,8 @@ fn order(terms: Terms, limit: Micros) -> Command {
         carrier: CarrierId::ANY,
         limit,
         terms,
+        max_price: None,
+        routing: Routing::default(),
         timings: Timings { lifetime_ms: 1_000, min_cancel_age_ms: 0 },
         idempotency: None,
     })
@@ -114,7 +118,7 @@ fn a_pulse_retires_few_at_once_and_the_next_goes_on() {
         place.idempotency = Some(Idempotency { key: u128::MAX / u128::from(id), fingerprint: 1 });
         both(end, &Command::PlaceOrder(place));
         let (order, reason) = (OrderId(u64::from(id)), FailReason::NoNumbers);
-        both(end, &Command::FailOrder(FailOrder { order, attempt: 1, reason }));
+        both(end, &Command::FailOrder(FailOrder { order, attempt: 1, reason, ended: None }));
         end = end.plus_ms(u64::from(id % 2 == 0));
     }
     let now = end.plus_ms(REPLIES_KEPT_MS);

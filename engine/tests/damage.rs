@@ -186,7 +186,7 @@ fn damage_order(event: &mut OrderEvent, choice: u64) -> Option<()> {
             0 => add(&mut terms.price),
             _ => add(change),
         },
-        OrderEvent::OrderDoubted { order }
+        OrderEvent::OrderDoubted { order, .. }
         | OrderEvent::DoubtCleared { order }
         | OrderEvent::AnotherRequested { order }
         | OrderEvent::NumberAssigned { order, .. }

@@ -7,7 +7,7 @@ use common::proof::Recorded;
 use nexnum_engine::command::{
     ClearDoubt, Command, DoubtOrder, IssueKey, LoadStock, PlaceOrder, Pulse, Timings,
 };
-use nexnum_engine::event::Terms;
+use nexnum_engine::event::{Routing, Terms};
 use nexnum_engine::group::{Idempotency, Made};
 use nexnum_engine::ids::{
     AccountId, CarrierId, CountryId, Number, OfferId, OrderId, Product, ProviderId, ServiceId,
@@ -52,11 +52,13 @@ fn market() -> Recorded {
                 price: Micros(50),
                 cost: Micros(30),
             },
+            max_price: None,
+            routing: Routing::default(),
             timings: Timings { lifetime_ms: 60_000, min_cancel_age_ms: 0 },
             idempotency: Some(Idempotency { key: u128::from(offer), fingerprint: 1 }),
         }));
     }
-    run(Command::DoubtOrder(DoubtOrder { order: OrderId(2), attempt: 1 }));
+    run(Command::DoubtOrder(DoubtOrder { order: OrderId(2), attempt: 1, ended: None }));
     run(Command::ClearDoubt(ClearDoubt { order: OrderId(2), attempt: 1 }));
     recorded
 }

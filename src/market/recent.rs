@@ -147,7 +147,7 @@ impl Recent {
                 let (offer, price, provider) = (terms.offer, terms.price, terms.provider);
                 self.attempts.insert(order.id, Attempt { offer, price, provider });
             }
-            OrderEvent::NumberAssigned { order, cost, assignment } => {
+            OrderEvent::NumberAssigned { order, cost, assignment, .. } => {
                 if let Some(Attempt { provider, .. }) = self.attempts.get(&order.id) {
                     self.returning.remove(&(*provider, assignment.external_id.clone()));
                 }

@@ -77,7 +77,7 @@ mod tests {
         Caller, Cancel, Command, ListOffers, LoadStock, OpenAccount, PlaceOrder, RegisterProvider,
         Reply, Timings,
     };
-    use nexnum_engine::event::{ProviderKind, Terms};
+    use nexnum_engine::event::{ProviderKind, Routing, Terms};
     use nexnum_engine::group::{Groups, Head};
     use nexnum_engine::ids::{
         AccountId, CarrierId, CountryId, Number, OfferId, Product, ProviderId,
@@ -108,6 +108,8 @@ mod tests {
                 carrier: CarrierId::ANY,
                 limit: price,
                 terms,
+                max_price: None,
+                routing: Routing::default(),
                 timings: Timings { lifetime_ms: 1_000, min_cancel_age_ms: 0 },
                 idempotency: None,
             }

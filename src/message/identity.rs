@@ -7,6 +7,7 @@
 //! another one has its number of occurrence in its digest. Leaves to others: who is asked, who is charged. The
 //! engine refuses each digest that the number has received, whatever is found here.
 
+use nexnum_engine::event::MessageWay;
 use nexnum_engine::time::Time;
 
 use crate::digest;
@@ -99,6 +100,17 @@ pub enum Look {
     Single,
     /// For a page of activations: a list shows old messages as it shows new ones.
     List,
+}
+
+impl Look {
+    /// The way of the messages that it brings.
+    #[must_use]
+    pub const fn way(self) -> MessageWay {
+        match self {
+            Self::Single => MessageWay::Status,
+            Self::List => MessageWay::List,
+        }
+    }
 }
 
 /// The digest of a message that has not come before.

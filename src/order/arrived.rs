@@ -4,12 +4,15 @@
 use std::fmt;
 
 use nexnum_driver::ReceivedMessage;
+use nexnum_engine::catalog::Service;
 use nexnum_engine::command::Incoming;
+use nexnum_engine::event::{Arrival, MessageIdentity, MessageKind, MessageWay};
 use nexnum_engine::limits::{NAME_LEN_MAX, TEXT_LEN_MAX};
 
 use crate::message::extract::{self, Readable};
 use crate::message::fit::fit;
 use crate::message::identity::Parts;
+use crate::message::named::{self, Naming};
 use crate::message::unseen::is_placeholder;
 
 /// A message as its source gave it; a sender or text that the source does not have is empty.
@@ -60,6 +63,23 @@ pub(super) fn says(readable: &Readable<'_>) -> bool {
     !is_placeholder(&readable.text) || !readable.code.is_empty()
 }
 
+/// How a message of an order for this service came in.
+pub(super) fn arrival(
+    way: MessageWay,
+    parts: &Parts<'_>,
+    readable: &Readable<'_>,
+    bought: Option<&Service>,
+) -> Arrival {
+    let identity = match parts {
+        Parts { id: Some(_), .. } => MessageIdentity::SourceId,
+        Parts { has_code: true, .. } => MessageIdentity::TextWithCode,
+        Parts { .. } => MessageIdentity::Text,
+    };
+    let naming = bought.map(|it| named::says(parts.sender, &readable.text, it, &[]));
+    let names_service = naming == Some(Naming::Clearly);
+    Arrival { way, kind: MessageKind::Sms, identity, names_service }
+}
+
 /// A message as the engine takes it.
 pub(super) fn incoming(sender: &str, readable: &Readable<'_>, digest: u128) -> Incoming {
     Incoming {
@@ -77,6 +97,8 @@ fn clipped(text: &str, len_max: usize) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use nexnum_engine::catalog::Catalog;
+
     use super::*;
 
     fn message(id: &str, sender: &str, text: &str, code: &str) -> ReceivedMessage {
@@ -113,5 +135,25 @@ mod tests {
             assert!(!says(&read(&polled(&placeholder)).1), "{text:?} {code:?}");
         }
         assert!(says(&read(&polled(&message("1", "", "N/A", "48213"))).1));
+    }
+
+    #[test]
+    fn a_message_tells_by_what_it_is_known_and_whether_it_names_the_service() {
+        use MessageIdentity as By;
+        let catalog = Catalog::load();
+        let telegram = catalog.services().map(|(_, it)| it).find(|it| it.slug == "telegram");
+        for (id, sender, text, code, expected) in [
+            ("7", "Telegram", "Code 12345", "", (By::SourceId, true)),
+            ("", "", "Telegram code 12345", "", (By::TextWithCode, true)),
+            ("", "", "Your code is 12345", "", (By::TextWithCode, false)),
+            ("", "", "", "12345", (By::TextWithCode, false)),
+            ("", "Telegram", "Welcome back", "", (By::Text, true)),
+        ] {
+            let message = message(id, sender, text, code);
+            let (parts, readable) = read(&polled(&message));
+            let arrival = arrival(MessageWay::Status, &parts, &readable, telegram);
+            assert_eq!((arrival.identity, arrival.names_service), expected, "{text:?}");
+            assert_eq!((arrival.way, arrival.kind), (MessageWay::Status, MessageKind::Sms));
+        }
     }
 }

@@ -12,25 +12,25 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nexnum_driver::{Bought, ErrorKind, GivenNumber, Op, ProviderError};
+use nexnum_driver::{Bought, ErrorKind, GivenNumber, Op};
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::breaker::BreakerInput;
 use nexnum_engine::command::{AssignNumber, ClearDoubt, FailOrder, NextAttempt, PriceOffers};
-use nexnum_engine::event::{OfferTerms, Terms};
+use nexnum_engine::event::{AttemptEnd, AttemptError, OfferTerms, Terms};
 use nexnum_engine::grid::Ask;
 use nexnum_engine::group::Actor;
 use nexnum_engine::ids::{CarrierId, Number, OfferId, OrderId, Product};
-use nexnum_engine::money::{COST_MAX, Micros};
+use nexnum_engine::money::Micros;
 use nexnum_engine::order::{FailReason, Order};
-use nexnum_engine::pricing::sell_price;
 use nexnum_engine::reject::Reject;
 use nexnum_engine::reservation::Claim;
 use nexnum_engine::time::Time;
 
 use super::Orders;
+use super::attempt_end;
 use super::claim::{self, Claimed, Wish};
 use super::doubt::{CALL_MS, Call, Calling, Numberless, Window, bookable};
-use super::least_cost;
+use super::least_cost::{self, named_cost};
 use super::misfit::{Misfit, SeenIn};
 use super::orphan::LostOrphan;
 use super::refusal::Refusal;
@@ -38,7 +38,7 @@ use super::unknown::{self, LastCall, UnknownAttempt};
 use crate::attention::AttentionKind;
 use crate::market::send::BUSY_PAUSE_MAX;
 use crate::market::sequencer::SendError;
-use crate::provider::buying::{BuyOutcome, BuyRequest, UnknownPurchase};
+use crate::provider::buying::{BuyOutcome, BuyRequest, PurchaseMade, UnknownPurchase};
 use crate::provider::connected::{Connected, Failure};
 use crate::provider::consequence;
 use crate::provider::dispatch::Admission;
@@ -75,6 +75,8 @@ struct Purchase {
     busy_until: Option<Time>,
     /// What is known of the last attempt's call.
     last: LastCall,
+    /// How the last attempt ended, where it brought no number.
+    ended: Option<AttemptEnd>,
 }
 
 /// What an attempt came to.
@@ -101,7 +103,7 @@ enum NamedPrice {
 impl Purchase {
     fn new(orders: &Arc<Orders>, id: OrderId, tried: Vec<OfferId>) -> Self {
         let (orders, last) = (Arc::clone(orders), LastCall::default());
-        Self { orders, id, tried, repriced: Vec::new(), busy_until: None, last }
+        Self { orders, id, tried, repriced: Vec::new(), busy_until: None, last, ended: None }
     }
 
     /// Buys; an order whose purchase a panic cuts short is in doubt from then on.
@@ -126,7 +128,7 @@ impl Purchase {
             let Some(order) = order.filter(|order| order.state == ActivationState::Init) else {
                 return;
             };
-            if let Some(Claimed { claim, admission }) = claimed.take() {
+            if let Some(Claimed { claim, admission, .. }) = claimed.take() {
                 let since = orders.market.clock.now();
                 let (provider, product) = (claim.provider(), claim.product());
                 let call = Call { order: self.id, provider, product, since };
@@ -134,6 +136,7 @@ impl Purchase {
                 // reconciler must not match this purchase with another order.
                 *calling = Some(orders.doubts.calling(call));
                 self.last = LastCall { began: Some(since), answer: None };
+                self.ended = None;
                 match self.attempt(&order, claim, admission).await {
                     Attempt::Over => return,
                     Attempt::Refused => {}
@@ -161,9 +164,11 @@ impl Purchase {
         let providers = &self.orders.providers;
         let connected = providers.bind(self.id, order.attempt, claim.provider());
         let (Some(connected), Some(admission)) = (connected, admission) else {
+            self.ended = Some(attempt_end::of(AttemptError::NotSent));
             return Attempt::Refused;
         };
         let Some(request) = self.request(&connected, &claim) else {
+            self.ended = Some(attempt_end::of(AttemptError::NotSent));
             self.orders.market.grid.exhaust(claim.offer());
             return Attempt::Refused;
         };
@@ -171,18 +176,19 @@ impl Purchase {
         let began = self.orders.market.clock.now();
         let outcome = connected.client().buy(&request, Some(admission)).await;
         self.last.note(&outcome);
+        self.ended = attempt_end::of_outcome(&outcome);
         match &outcome {
-            BuyOutcome::Assigned(bought) => held.charge(bought.cost),
+            BuyOutcome::Assigned(made) => held.charge(made.bought.cost),
             BuyOutcome::InDoubt(_) => held.charge(None),
             BuyOutcome::Refused(_) => drop(held),
         }
         let named = self.named_price(&connected, &claim, &outcome);
         self.note(&connected, &claim, (&outcome, named));
         match outcome {
-            BuyOutcome::Assigned(bought) => {
+            BuyOutcome::Assigned(made) => {
                 let answered = self.orders.market.clock.now();
-                connected.bought(&bought.external_id, Look { asked: began, answered });
-                self.assign(order, &connected, (claim, began), bought).await
+                connected.bought(&made.bought.external_id, Look { asked: began, answered });
+                self.assign(order, &connected, (claim, began), made).await
             }
             BuyOutcome::Refused(_) => {
                 if let NamedPrice::Sold(terms) = named {
@@ -196,8 +202,8 @@ impl Purchase {
                 // Both are cut to milliseconds, so that it may have begun one sooner.
                 let began = Time(now.0.saturating_sub(took_ms + 1));
                 let of = if answered { Window::of_answered } else { Window::of_unanswered };
-                let (claim, window) = (Some(claim), of(began, now));
-                Attempt::InDoubt(UnknownAttempt { claim, window, numberless: None })
+                let (claim, window, ended) = (Some(claim), of(began, now), self.ended.take());
+                Attempt::InDoubt(UnknownAttempt { claim, window, numberless: None, ended })
             }
         }
     }
@@ -230,7 +236,7 @@ impl Purchase {
         let (now, grid, offer) =
             (self.orders.market.clock.now(), &self.orders.market.grid, claim.offer());
         match outcome {
-            BuyOutcome::Assigned(bought) => {
+            BuyOutcome::Assigned(PurchaseMade { bought, .. }) => {
                 connected.record_bought(now);
                 connected.heed_currency();
                 connected.least_costs().bought(claim);
@@ -341,7 +347,7 @@ impl Purchase {
         order: &Order,
         connected: &Arc<Connected>,
         (claim, began): (Claim, Time),
-        bought: Bought,
+        PurchaseMade { bought, charged }: PurchaseMade,
     ) -> Attempt {
         let timings = connected.timings();
         let from = self.orders.market.clock.now().plus_ms(timings.min_cancel_age_ms);
@@ -351,8 +357,10 @@ impl Purchase {
         let give_back = || orphan.give_back(&self.orders, connected);
         let in_doubt = |claim: Claim, numberless: Option<Numberless>| {
             let window = Window::of_answered(began, self.orders.market.clock.now());
-            Attempt::InDoubt(UnknownAttempt { claim: Some(claim), window, numberless })
+            let (claim, ended) = (Some(claim), Some(attempt_end::of_answered(&numberless)));
+            Attempt::InDoubt(UnknownAttempt { claim, window, numberless, ended })
         };
+        self.ended = Some(attempt_end::of(AttemptError::UnfitNumber));
         // 1. What cannot be sold goes back; without a number it may get one yet.
         let number = match self.fitting(order, connected, (&bought, began)) {
             Ok(number) => number,
@@ -380,6 +388,8 @@ impl Purchase {
             number,
             external_id: external_id.into(),
             cost,
+            charged,
+            carrier: attempt_end::carrier_word(bought.operator.as_deref()),
             timings,
         };
         match self.orders.record(order, &command, order.deadline).await {
@@ -428,7 +438,7 @@ impl Purchase {
         while self.orders.market.clock.now().plus_ms(CALL_MS) < order.deadline {
             let (grid, providers) = (&self.orders.market.grid, &self.orders.providers);
             let claimed = claim::claim(grid, providers, &wish, &self.tried);
-            let Claimed { claim, admission } = match claimed {
+            let Claimed { claim, admission, routing } = match claimed {
                 Ok(claimed) => claimed,
                 Err(Refusal::ProvidersBusy { retry_after }) if self.waits_for(retry_after) => {
                     tokio::time::sleep(retry_after.max(BUSY_PAUSE_MIN)).await;
@@ -441,13 +451,15 @@ impl Purchase {
                 order: order.id,
                 refused: order.attempt,
                 terms: claim::terms(&claim),
+                routing,
+                ended: self.ended.clone(),
                 timings: self.orders.own.timings,
             };
             let by = Actor::Worker(order.provider);
             match self.orders.market.handle.ask_with(by, command, claim).await {
                 Ok(Ok(accepted)) => {
                     self.tried.push(offer);
-                    return accepted.claim.map(|claim| Claimed { claim, admission });
+                    return accepted.claim.map(|claim| Claimed { claim, admission, routing });
                 }
                 Ok(Err(Reject::NoNumbers)) => self.tried.push(offer),
                 // One that has ended is told too: nothing was bought, so that what was written
@@ -462,7 +474,7 @@ impl Purchase {
             }
         }
         let (id, attempt, reason) = (order.id, order.attempt, FailReason::NoNumbers);
-        let fail = FailOrder { order: id, attempt, reason };
+        let fail = FailOrder { order: id, attempt, reason, ended: self.ended.take() };
         let deadline = self.orders.market.clock.now().plus_ms(CALL_MS);
         // If the engine does not take it, the deadline has done the same.
         let _ended = self.orders.record(order, &fail, deadline).await;
@@ -477,15 +489,4 @@ impl Purchase {
         let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
         pause_ms < until.ms_since(now)
     }
-}
-
-/// The terms at which an offer can be had whose purchase was refused as too cheap: what the
-/// provider named, with the margin. `None` if it named nothing that can be sold, or nothing
-/// above what was offered.
-fn named_cost(connected: &Connected, claim: &Claim, error: &ProviderError) -> Option<Terms> {
-    let cost = error.price.filter(|_| error.kind == ErrorKind::PriceTooLow)?;
-    let price = sell_price(cost, connected.policy().margin)?;
-    let (offer, provider) = (claim.offer(), claim.provider());
-    let is_sold = cost.is_positive() && price > claim.price() && price <= COST_MAX;
-    is_sold.then_some(Terms { offer, provider, price, cost })
 }

@@ -1,10 +1,11 @@
 //! Phase 1: which ask an order takes, the claim on a unit of it, and its provider's room for
 //! one more purchase.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nexnum_engine::event::Terms;
+use nexnum_engine::event::{Routing, SkipReason, SkippedAsk, SkippedAsks, Terms};
 use nexnum_engine::grid::{Ask, Grid};
 use nexnum_engine::ids::{CarrierId, OfferId, Product, ProviderId};
 use nexnum_engine::money::Micros;
@@ -51,6 +52,23 @@ pub struct Claimed {
     pub claim: Claim,
     /// The room; own stock needs none.
     pub(crate) admission: Option<Admission>,
+    /// How the ask was chosen.
+    pub(crate) routing: Routing,
+}
+
+impl Skip {
+    /// As an attempt's start tells it.
+    const fn reason(self) -> SkipReason {
+        match self {
+            Self::OtherCarrier => SkipReason::OtherCarrier,
+            Self::Tried => SkipReason::Tried,
+            Self::Closed => SkipReason::Closed,
+            Self::OutOfStock => SkipReason::OutOfStock,
+            Self::AboveMax => SkipReason::AboveLimit,
+            Self::CannotPay => SkipReason::CannotPay,
+            Self::Busy => SkipReason::Busy,
+        }
+    }
 }
 
 /// Why an ask is passed over, or `None` if the order would claim it.
@@ -85,43 +103,51 @@ pub fn claim(
     tried: &[OfferId],
 ) -> Result<Claimed, Refusal> {
     let (mut cheapest_above, mut busy) = (None, None::<Duration>);
+    let (mut skipped, turn) = (SkippedAsks::default(), Cell::new(None));
+    // What is beyond the first few is not told.
+    let mut pass = |ask: &Ask, why: Skip| {
+        skipped.push(SkippedAsk { offer: ask.offer, reason: why.reason() });
+    };
+    let take_turn = || {
+        let taken = grid.take_turn();
+        turn.set(Some(taken));
+        taken
+    };
     let serves = |ask: &Ask| skip(ask, wish, tried).is_none();
-    for ask in grid.in_turn(wish.product, serves, || grid.take_turn()) {
+    for ask in grid.in_turn(wish.product, serves, take_turn) {
         match skip(&ask, wish, tried) {
             None => {}
-            Some(Skip::AboveMax) => {
-                cheapest_above = cheapest_above.or(Some(ask.price));
-                continue;
-            }
             // Its room says for how long.
             Some(Skip::Closed) if pauses_alone(providers, &ask, wish, tried) => {}
-            Some(
-                Skip::OtherCarrier
-                | Skip::Tried
-                | Skip::Closed
-                | Skip::OutOfStock
-                | Skip::CannotPay
-                | Skip::Busy,
-            ) => continue,
+            Some(why) => {
+                if why == Skip::AboveMax {
+                    cheapest_above = cheapest_above.or(Some(ask.price));
+                }
+                pass(&ask, why);
+                continue;
+            }
         }
         let admission = match admit(providers, ask.provider) {
             Ok(admission) => admission,
             Err(Limited { retry_after }) => {
                 busy = Some(busy.map_or(retry_after, |other| other.min(retry_after)));
+                pass(&ask, Skip::Busy);
                 continue;
             }
         };
         match grid.claim(ask.offer, wish.limit.unwrap_or(ask.price)) {
-            Ok(claim) => return Ok(Claimed { claim, admission }),
+            Ok(claim) => {
+                let document = providers.get(ask.provider).map(|connected| connected.document());
+                let routing = Routing { document, turn: turn.get(), skipped };
+                return Ok(Claimed { claim, admission, routing });
+            }
             Err(ClaimRefusal::PriceMoved(price)) => {
                 cheapest_above = cheapest_above.or(Some(price));
+                pass(&ask, Skip::AboveMax);
             }
-            Err(
-                ClaimRefusal::UnknownOffer
-                | ClaimRefusal::Closed
-                | ClaimRefusal::SoldOut
-                | ClaimRefusal::Busy,
-            ) => {}
+            Err(ClaimRefusal::Closed) => pass(&ask, Skip::Closed),
+            Err(ClaimRefusal::UnknownOffer | ClaimRefusal::SoldOut) => pass(&ask, Skip::OutOfStock),
+            Err(ClaimRefusal::Busy) => pass(&ask, Skip::Busy),
         }
     }
     if let Some(retry_after) = busy {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use nexnum_driver::{ErrorKind, ExternalState, Op, ProviderError, StatusReport};
 use nexnum_engine::activation::{ActivationState, Message};
 use nexnum_engine::command::{CompleteMessage, Incoming, IngestMessage};
-use nexnum_engine::event::ProviderWord;
+use nexnum_engine::event::{Arrival, MessageWay, ProviderWord};
 use nexnum_engine::group::Origin;
 use nexnum_engine::ids::{CallbackId, Number, OrderId, ProviderId, ServiceId};
 use nexnum_engine::limits::MESSAGES_MAX;
@@ -17,7 +17,7 @@ use nexnum_engine::order::Order;
 use nexnum_engine::reject::Reject;
 use nexnum_engine::time::Time;
 
-use super::arrived::{Arrived, incoming, polled, read, says};
+use super::arrived::{Arrived, arrival, incoming, polled, read, says};
 use super::refusal::Refusal;
 use super::{Orders, misfit, received};
 use crate::market::Refused;
@@ -132,7 +132,8 @@ impl Orders {
             // 2. The engine knows more: what came to the number before the orders in memory, or
             // a moment ago. The sender repeats what found no room: a callback does not wait.
             let message = incoming(parts.sender, &readable, digest);
-            let command = IngestMessage { order: order.id, message, callback };
+            let arrival = self.arrival(&order, MessageWay::Callback, (&parts, &readable));
+            let command = IngestMessage { order: order.id, message, arrival, callback };
             match self.market.execute(origin, command).await {
                 Ok(_) => return Ok(self.ingested(order.id, digest, awaited)),
                 Err(Refused::Rejected(Reject::DuplicateMessage)) => refused.insert(digest),
@@ -229,7 +230,8 @@ impl Orders {
                 Verdict::Unclear => return Err(Unseen::Unclear),
             };
             let message = incoming(parts[at].sender, readable, digest);
-            self.ingest_polled(connected, &order, message).await?;
+            let arrival = self.arrival(&order, look.way(), (&parts[at], readable));
+            self.ingest_polled(connected, &order, (message, arrival)).await?;
         }
         Ok(report.state)
     }
@@ -312,12 +314,12 @@ impl Orders {
         &self,
         connected: &Connected,
         order: &Order,
-        message: Incoming,
+        (message, arrival): (Incoming, Arrival),
     ) -> Result<(), Unseen> {
         if order.messages.len() >= MESSAGES_MAX {
             return self.keep_over(connected, order, &message).await;
         }
-        let command = IngestMessage { order: order.id, message, callback: None };
+        let command = IngestMessage { order: order.id, message, arrival, callback: None };
         match self.record(order, &command, self.market.clock.now().plus_ms(INGEST_MS)).await {
             Err(SendError::Busy | SendError::Stopped) => Err(Unseen::Busy),
             Ok(Ok(_) | Err(Reject::DuplicateMessage | Reject::UnknownOrder)) => Ok(()),
@@ -331,6 +333,15 @@ impl Orders {
                 Ok(())
             }
         }
+    }
+
+    fn arrival(
+        &self,
+        order: &Order,
+        way: MessageWay,
+        (parts, readable): (&Parts<'_>, &Readable<'_>),
+    ) -> Arrival {
+        arrival(way, parts, readable, self.market.catalog.service(order.product.service))
     }
 
     /// The orders in memory on a number, newest first.

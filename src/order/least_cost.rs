@@ -3,9 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use nexnum_driver::Op;
+use nexnum_driver::{ErrorKind, Op, ProviderError};
+use nexnum_engine::event::Terms;
 use nexnum_engine::ids::{OfferId, OrderId};
-use nexnum_engine::money::Micros;
+use nexnum_engine::money::{COST_MAX, Micros};
+use nexnum_engine::pricing::sell_price;
+use nexnum_engine::reservation::Claim;
 
 use super::Orders;
 use crate::attention::AttentionKind;
@@ -94,4 +97,19 @@ pub(crate) fn note_charge(
     let (at, op) = (market.clock.now(), Op::Buy);
     let text = format!("charged {cost}, sold for {price}");
     connected.note_failure(Failure { at, op, order: Some(order), text });
+}
+
+/// The terms at which an offer can be had whose purchase was refused as too cheap: what the
+/// provider named, with the margin. `None` if it named nothing that can be sold, or nothing
+/// above what was offered.
+pub(super) fn named_cost(
+    connected: &Connected,
+    claim: &Claim,
+    error: &ProviderError,
+) -> Option<Terms> {
+    let cost = error.price.filter(|_| error.kind == ErrorKind::PriceTooLow)?;
+    let price = sell_price(cost, connected.policy().margin)?;
+    let (offer, provider) = (claim.offer(), claim.provider());
+    let is_sold = cost.is_positive() && price > claim.price() && price <= COST_MAX;
+    is_sold.then_some(Terms { offer, provider, price, cost })
 }

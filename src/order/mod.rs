@@ -6,6 +6,7 @@
 
 mod absence;
 mod arrived;
+mod attempt_end;
 pub mod buy;
 mod callback;
 mod cancel;

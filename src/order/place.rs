@@ -102,14 +102,16 @@ impl Orders {
         let mut tried = Vec::new();
         for _ in 0..ROUNDS_MAX {
             let claimed = claim(&self.market.grid, &self.providers, &wish, &tried)?;
-            let Claimed { claim, admission } = claimed;
+            let Claimed { claim, admission, routing } = claimed;
             let offer = claim.offer();
             let order = PlaceOrder {
                 account,
                 product: wish.product,
                 carrier: wish.carrier,
                 limit: wish.limit.unwrap_or(claim.price()),
+                max_price: wish.limit,
                 terms: terms(&claim),
+                routing,
                 timings: self.own.timings,
                 idempotency,
             };
@@ -117,7 +119,7 @@ impl Orders {
                 Ok(accepted) => match accepted.reply {
                     command::Placed::Filled(id) | command::Placed::Waiting(id) => {
                         if let Some(claim) = accepted.claim {
-                            buy::spawn(self, id, Claimed { claim, admission });
+                            buy::spawn(self, id, Claimed { claim, admission, routing });
                         }
                         return Ok((id, false));
                     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::FindOrphan;
+use nexnum_engine::event::AttemptError;
 use nexnum_engine::ids::OrderId;
 use nexnum_engine::reservation::Claim;
 use nexnum_engine::state::{GivenUp, NamedPurchase};
@@ -12,6 +13,7 @@ use nexnum_engine::time::Time;
 use nexnum_storage::Reader;
 
 use super::Orders;
+use super::attempt_end;
 use super::doubt::{GIVEN_UP_KEPT_MS, Numberless, PurchaseGivenUp, Window};
 use super::orphan::STAYED;
 use super::unknown::{self, UnknownAttempt};
@@ -83,7 +85,8 @@ impl Orders {
         if order.state == ActivationState::Init {
             let numberless = named.remove(&attempt).map(|named| numberless(&named));
             let tried = vec![order.offer];
-            let unknown = UnknownAttempt { claim, window, numberless };
+            let ended = Some(attempt_end::of(AttemptError::Failed));
+            let unknown = UnknownAttempt { claim, window, numberless, ended };
             self.tasks.spawn(unknown::doubt(Arc::clone(self), order, unknown, tried));
         } else if !named.contains_key(&attempt) {
             self.doubts.give_up(PurchaseGivenUp::of(&order, window, now));

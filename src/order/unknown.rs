@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use nexnum_engine::command::{DoubtOrder, Effect, NamePurchase};
+use nexnum_engine::event::{AttemptEnd, AttemptError};
 use nexnum_engine::ids::{OfferId, OrderId};
 use nexnum_engine::order::Order;
 use nexnum_engine::reject::Reject;
@@ -14,10 +15,11 @@ use nexnum_engine::reservation::Claim;
 use nexnum_engine::time::Time;
 
 use super::Orders;
+use super::attempt_end;
 use super::doubt::{Doubt, Numberless, Window, bookable};
 use super::misfit::{Misfit, SeenIn};
 use crate::market::sequencer::SendError;
-use crate::provider::buying::BuyOutcome;
+use crate::provider::buying::{BuyOutcome, PurchaseMade};
 
 /// An attempt of which it is not known what it bought.
 pub(crate) struct UnknownAttempt {
@@ -26,6 +28,8 @@ pub(crate) struct UnknownAttempt {
     pub(crate) window: Window,
     /// What it bought, where its answer said that and no number.
     pub(crate) numberless: Option<Numberless>,
+    /// Why that is unknown.
+    pub(crate) ended: Option<AttemptEnd>,
 }
 
 /// What is known of an attempt's call while it may have bought, should its task panic.
@@ -40,7 +44,7 @@ pub(crate) struct LastCall {
 impl LastCall {
     /// Keeps by which id the purchase is known.
     pub(crate) fn note(&mut self, outcome: &BuyOutcome) {
-        if let BuyOutcome::Assigned(bought) = outcome {
+        if let BuyOutcome::Assigned(PurchaseMade { bought, .. }) = outcome {
             let (external_id, cost) = (bought.external_id.as_str().into(), bookable(bought.cost));
             self.answer = Some(Numberless { external_id, cost });
         }
@@ -70,7 +74,8 @@ pub(crate) async fn doubt_after_panic(
         |known: &Numberless| connected.is_some_and(|it| !it.showed(&known.external_id, began));
     let numberless = last.answer.filter(is_new);
     tracing::warn!(order = id.0, "the task of a purchase panicked: it is in doubt");
-    let unknown = UnknownAttempt { claim: None, window, numberless };
+    let ended = Some(attempt_end::of(AttemptError::Failed));
+    let unknown = UnknownAttempt { claim: None, window, numberless, ended };
     doubt(Arc::clone(orders), order, unknown, tried).await;
 }
 
@@ -78,10 +83,10 @@ pub(crate) async fn doubt_after_panic(
 pub(crate) async fn doubt(
     orders: Arc<Orders>,
     order: Arc<Order>,
-    UnknownAttempt { claim, window, mut numberless }: UnknownAttempt,
+    UnknownAttempt { claim, window, mut numberless, ended }: UnknownAttempt,
     tried: Vec<OfferId>,
 ) {
-    let answer = record(&orders, &order, &mut numberless).await;
+    let answer = record(&orders, &order, &mut numberless, ended).await;
     let (doubts, since) = (&orders.doubts, orders.market.clock.now());
     match answer {
         Ok(Ok(_)) => {
@@ -99,6 +104,7 @@ async fn record(
     orders: &Orders,
     order: &Order,
     numberless: &mut Option<Numberless>,
+    ended: Option<AttemptEnd>,
 ) -> Result<Result<Effect, Reject>, SendError> {
     let (id, attempt) = (order.id, order.attempt);
     if let Some(Numberless { external_id, cost }) = numberless {
@@ -118,6 +124,6 @@ async fn record(
             answer => return answer,
         }
     }
-    let command = DoubtOrder { order: id, attempt };
+    let command = DoubtOrder { order: id, attempt, ended };
     orders.record(order, &command, order.deadline).await
 }

@@ -1,6 +1,7 @@
 //! What is bought from a provider, and how a purchase ended.
 
 use nexnum_driver::{Bought, ProviderError};
+use nexnum_engine::event::Charged;
 use nexnum_engine::money::Micros;
 use tokio::time::Instant;
 
@@ -17,11 +18,20 @@ pub struct BuyRequest {
     pub max_price: Option<Micros>,
 }
 
+/// What was bought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PurchaseMade {
+    /// The number, at a cost in the ledger's currency.
+    pub bought: Bought,
+    /// That cost as the provider said it.
+    pub charged: Option<Charged>,
+}
+
 /// How a buy ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BuyOutcome {
     /// The number is ours.
-    Assigned(Bought),
+    Assigned(PurchaseMade),
     /// Certainly nothing was bought.
     Refused(ProviderError),
     /// It may have been bought: ask the provider before buying again.

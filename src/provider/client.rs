@@ -23,7 +23,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::active::{Depth, OpenList, Reach, SharedLists, paged};
 use super::admission::Room;
 use super::bounds::bytes_max;
-use super::buying::{BuyOutcome, BuyRequest, UnknownPurchase};
+use super::buying::{BuyOutcome, BuyRequest, PurchaseMade, UnknownPurchase};
 use super::client_config::{ClientConfig, ClientError, Timeouts};
 use super::consequence::{self, Pause, Retry};
 use super::cost_basis::CostBases;
@@ -145,7 +145,7 @@ impl ProviderClient {
     }
 
     /// Goes on with what was learned of the provider's currency, and keeps what is learned.
-    pub(super) fn remember_currency(&mut self, bases: &Arc<CostBases>, document: u32) {
+    pub(super) fn remember_currency(&mut self, bases: &Arc<CostBases>, document: u64) {
         self.currency.remember(bases, document);
     }
 
@@ -228,8 +228,10 @@ impl ProviderClient {
         // A cost beyond all range is no reason to forget a number that is ours.
         let known = self.currency.check(Op::Buy, bought.currency).is_ok();
         let cost = bought.cost.filter(|_| known);
+        let currency = bought.currency.or_else(|| self.currency.expected());
+        let charged = bought.cost.map(|amount| self.rate.charged(amount, currency));
         let cost = cost.and_then(|cost| self.rate.to_ledger(cost, Rounding::Up));
-        BuyOutcome::Assigned(Bought { cost, ..bought })
+        BuyOutcome::Assigned(PurchaseMade { bought: Bought { cost, ..bought }, charged })
     }
 
     /// How an activation stands, and its messages.

@@ -110,6 +110,8 @@ pub struct Health {
 pub struct ConnectedParts {
     /// How it is spoken to.
     pub driver: Arc<Driver>,
+    /// Tells the driver's document from others: the beginning of its hash.
+    pub document: u64,
     /// The way to it.
     pub client: ProviderClient,
     /// Its codes of countries and services.
@@ -125,6 +127,7 @@ pub struct ConnectedParts {
 pub struct Connected {
     id: ProviderId,
     driver: Arc<Driver>,
+    document: u64,
     client: ProviderClient,
     crosswalk: Crosswalk,
     policy: ProviderPolicy,
@@ -187,11 +190,12 @@ impl Connected {
         grid: &Arc<Grid>,
         attention: &Attention,
     ) -> Self {
-        let ConnectedParts { driver, client, crosswalk, policy, key_problem } = parts;
+        let ConnectedParts { driver, document, client, crosswalk, policy, key_problem } = parts;
         let funds = Funds::new((id, client.provider()), policy.low_balance, grid, attention);
         Self {
             id,
             driver,
+            document,
             client,
             crosswalk,
             key_problem,
@@ -226,6 +230,12 @@ impl Connected {
     #[must_use]
     pub fn name(&self) -> &str {
         self.client.provider()
+    }
+
+    /// Tells the driver's document from others: the beginning of its hash.
+    #[must_use]
+    pub const fn document(&self) -> u64 {
+        self.document
     }
 
     /// Its driver.

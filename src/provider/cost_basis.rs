@@ -52,7 +52,7 @@ pub(super) struct LearnedCurrency {
     /// The rate and the currencies that were configured.
     pub(super) setup: String,
     /// Which driver's document read the replies: under another one a stop is over.
-    pub(super) document: u32,
+    pub(super) document: u64,
     /// The currency that amounts must be in; `None` until a reply has named one.
     pub(super) expected: Option<Currency>,
     /// The other one that stops the provider, and the call whose reply named it.

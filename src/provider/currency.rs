@@ -40,7 +40,7 @@ pub(super) struct CurrencyGuard {
 #[derive(Debug)]
 struct Memory {
     bases: Arc<CostBases>,
-    document: u32,
+    document: u64,
 }
 
 #[derive(Debug)]
@@ -87,7 +87,7 @@ impl CurrencyGuard {
 
     /// Goes on with what was learned under the same setup, a stop included where the driver's
     /// document is the same too, and keeps what is learned from now on.
-    pub(super) fn remember(&mut self, bases: &Arc<CostBases>, document: u32) {
+    pub(super) fn remember(&mut self, bases: &Arc<CostBases>, document: u64) {
         let setup = self.setup.clone();
         let setup = LearnedCurrency { setup, document, ..LearnedCurrency::default() };
         let learned = bases.take_up(&self.provider, setup);
@@ -218,7 +218,7 @@ mod tests {
     }
 
     /// As [`guard`] with a rate of 0.72, after a start on this folder.
-    fn started(folder: &TempDir, configured: &str, document: u32) -> CurrencyGuard {
+    fn started(folder: &TempDir, configured: &str, document: u64) -> CurrencyGuard {
         let configured = Currency::parse(configured);
         let rate = "0.72".parse().expect("a decimal");
         let mut guard = CurrencyGuard::new("one", ("USD", configured), rate);

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use nexnum_driver::{Rounding, to_micros};
+use nexnum_driver::{Currency, Rounding, to_micros};
+use nexnum_engine::event::Charged;
 use nexnum_engine::money::Micros;
 use rust_decimal::Decimal;
 
@@ -31,6 +32,12 @@ impl ExchangeRate {
             return Some(amount);
         }
         to_micros(Decimal::new(amount.0, 6).checked_mul(self.0)?, rounding)
+    }
+
+    /// What a provider charged in its currency, as it said so.
+    pub(super) fn charged(self, amount: Micros, currency: Option<Currency>) -> Charged {
+        let rate = self.to_string().into();
+        Charged { amount, currency: currency.map(Currency::letters), rate }
     }
 
     /// A price limit as the provider reads it, rounded down so that it still holds; never

@@ -168,8 +168,6 @@ fn shipped_names() -> String {
 pub(super) struct Prepared {
     /// The operator's name for it.
     pub(super) name: String,
-    /// Tells its driver's document from others.
-    document: u32,
     parts: ConnectedParts,
 }
 
@@ -230,8 +228,9 @@ impl Prepared {
             min_cancel_age_ms,
             shared_account: config.shared_account,
         };
-        let parts = ConnectedParts { driver, client, crosswalk, policy, key_problem };
-        Ok(Self { name: config.name, document: crc32fast::hash(text.as_bytes()), parts })
+        let document = document_id(&text);
+        let parts = ConnectedParts { driver, document, client, crosswalk, policy, key_problem };
+        Ok(Self { name: config.name, parts })
     }
 
     /// Why its calls cannot be made, as where its key is missing.
@@ -256,7 +255,7 @@ impl Prepared {
             tracing::warn!(provider = self.name, "{late}");
         }
         let mut connected = Connected::new(id, self.parts, &market.grid, &market.attention);
-        connected.keep_basis(bases, self.document);
+        connected.keep_basis(bases);
         connected
     }
 }
@@ -325,6 +324,12 @@ fn key_problem(
         (field, _, _, _) => format!("set `{field}` in its section of the configuration"),
     };
     Some(format!("provider {:?} is not bought from: {what}; {way_out}", config.name))
+}
+
+/// What tells a driver's document from others: the first bytes of its hash.
+fn document_id(text: &str) -> u64 {
+    let hash = blake3::hash(text.as_bytes());
+    u64::from_le_bytes(*hash.as_bytes().first_chunk().expect("a hash has 32 bytes"))
 }
 
 /// The text of a shipped driver, or of the file at that path.

@@ -300,6 +300,7 @@ mod tests {
     use nexnum_engine::catalog::Catalog;
     use nexnum_engine::command::OpenAccount;
     use nexnum_engine::command::{Caller, Finish, Incoming, IngestMessage};
+    use nexnum_engine::event::{Arrival, MessageIdentity, MessageKind, MessageWay};
     use nexnum_engine::group::Origin;
     use nexnum_engine::ids::{CarrierId, Product};
     use nexnum_engine::money::Micros;
@@ -359,7 +360,13 @@ mod tests {
         let connected = orders.providers.of_order(&order).unwrap();
         let (sender, text, code) = ("".into(), "code 12345".into(), "12345".into());
         let message = Incoming { digest: 1, sender, text, code };
-        let ingest = IngestMessage { order: order.id, message, callback: None };
+        let arrival = Arrival {
+            way: MessageWay::Status,
+            kind: MessageKind::Sms,
+            identity: MessageIdentity::TextWithCode,
+            names_service: false,
+        };
+        let ingest = IngestMessage { order: order.id, message, arrival, callback: None };
         orders.market.handle.ask(&Origin::SYSTEM, ingest).await.unwrap().unwrap();
         sandbox.faults(SELLER).set(FaultKind::Http500, 1.0);
         let finish = Finish { order: order.id, caller: Caller::System };

@@ -8,9 +8,11 @@ use nexnum_engine::account::{Book, Sale, TransactionKind};
 use nexnum_engine::activation::{ActivationState, Assignment, Message};
 use nexnum_engine::callback::{Callback, CallbackFailure, CallbackOutcome};
 use nexnum_engine::event::{
-    AccountEvent, CallbackEvent, CatalogVersion, ChargeReason, ClockJump, Closing, Completion,
-    Epoch, Event, LedgerEvent, LedgerTerms, MemoryEvent, OfferEvent, OfferTerms, OrderEvent,
-    OrphanEnd, Placement, ProviderKind, ProviderWord, Receipt, Scope, Terms, UpstreamEvent,
+    AccountEvent, Arrival, AttemptEnd, AttemptError, CallbackEvent, CatalogVersion, ChargeReason,
+    Charged, ClockJump, Closing, Completion, Epoch, Event, LedgerEvent, LedgerTerms, MemoryEvent,
+    MessageIdentity, MessageKind, MessageWay, OfferEvent, OfferTerms, OrderEvent, OrphanEnd,
+    Placement, ProviderKind, ProviderWord, Receipt, Routing, Scope, SkipReason, SkippedAsk,
+    SkippedAsks, Terms, UpstreamEvent,
 };
 use nexnum_engine::group::{ActingFor, Actor, Idempotency, KeyUse, Made};
 use nexnum_engine::ids::{
@@ -235,6 +237,24 @@ newtypes!(
     Time
 );
 
+/// As a list.
+impl Wire for SkippedAsks {
+    fn put(&self, out: &mut Vec<u8>) {
+        (self.iter().count() as u64).put(out);
+        self.iter().for_each(|ask| ask.put(out));
+    }
+
+    fn take(input: &mut &[u8]) -> Result<Self, RecordError> {
+        let mut skipped = Self::default();
+        for ask in <Vec<SkippedAsk> as Wire>::take(input)? {
+            if !skipped.push(ask) {
+                return Err(RecordError::OutOfRange);
+            }
+        }
+        Ok(skipped)
+    }
+}
+
 structs! {
     Product { country, service }
     LedgerTerms { currency, permutation }
@@ -246,10 +266,15 @@ structs! {
     Idempotency { key, fingerprint }
     KeyUse { account, used, made }
     OrderRef { id, account, line, attempt, assignment }
+    SkippedAsk { offer, reason }
+    Routing { document, turn, skipped }
+    AttemptEnd { error, word }
+    Charged { amount, currency, rate }
     Placement {
-        order, number, product, carrier, limit, terms, deadline, assignment
+        order, number, product, carrier, limit, terms, deadline, assignment, max_price, routing
     }
-    Receipt { order, message, digest, sender, text, code, late, capture }
+    Arrival { way, kind, identity, names_service }
+    Receipt { order, message, digest, sender, text, code, late, capture, arrival }
     Completion { order, message, sender, text, code }
     Assignment { number, external_id, cancel_from, expires_at }
     Sale { account, provider, price, cost }
@@ -282,6 +307,17 @@ enums! {
     Scope { 1 Trade, 2 Admin }
     ProviderKind { 1 Own, 2 Driven }
     Closing { 1 Completed, 2 Cancelled, 3 TimedOut }
+    SkipReason {
+        1 OtherCarrier, 2 Tried, 3 Closed, 4 OutOfStock, 5 AboveLimit, 6 CannotPay, 7 Busy
+    }
+    AttemptError {
+        1 NoNumbers, 2 NoBalance, 3 BadKey, 4 BadService, 5 BadCountry, 6 PriceTooLow, 7 Banned,
+        8 WrongCurrency, 9 RateLimited, 10 Temporary, 11 Unsupported, 12 Unmapped, 13 Other,
+        14 NotSent, 15 UnfitNumber, 16 NoNumberYet, 17 NoAnswer, 18 Failed
+    }
+    MessageWay { 1 Callback, 2 Status, 3 List }
+    MessageKind { 1 Sms, 2 Voice, 3 FlashCall }
+    MessageIdentity { 1 SourceId, 2 TextWithCode, 3 Text }
     FailReason { 1 NoNumbers, 2 InDoubt }
     CallbackOutcome { 1 Accepted, 2 Duplicate, 3 Failed(failure), 4 Discarded }
     CallbackFailure {
@@ -340,10 +376,10 @@ events! {
     8 Offer(OfferEvent::OffersPriced) { provider, terms },
     9 Offer(OfferEvent::StockLoaded) { offer, numbers },
     10 Order(OrderEvent::OrderPlaced)(placement),
-    11 Order(OrderEvent::AttemptStarted) { order, terms, change },
-    12 Order(OrderEvent::OrderDoubted) { order },
-    13 Order(OrderEvent::NumberAssigned) { order, assignment, cost },
-    14 Order(OrderEvent::OrderFailed) { order, refund, reason, provider, loss },
+    11 Order(OrderEvent::AttemptStarted) { order, terms, change, routing, ended },
+    12 Order(OrderEvent::OrderDoubted) { order, ended },
+    13 Order(OrderEvent::NumberAssigned) { order, assignment, cost, charged, carrier },
+    14 Order(OrderEvent::OrderFailed) { order, refund, reason, provider, loss, ended },
     15 Order(OrderEvent::MessageReceived)(receipt),
     16 Order(OrderEvent::AnotherRequested) { order },
     17 Order(OrderEvent::ActivationClosed) { order, closing, refund },

@@ -39,6 +39,12 @@ impl Currency {
     /// The US dollar.
     pub const USD: Self = Self(*b"USD");
 
+    /// Its three letters.
+    #[must_use]
+    pub const fn letters(self) -> [u8; 3] {
+        self.0
+    }
+
     /// Reads a code (`USD`), a number (`840`) or a sign (`$`); `None` for what is none of
     /// them, as points and credits are.
     #[must_use]

@@ -16,7 +16,7 @@ impl State {
         self.check_order(event);
         match event {
             OrderEvent::OrderPlaced(placement) => self.place(at, placement),
-            OrderEvent::AttemptStarted { order: _, terms, change } => {
+            OrderEvent::AttemptStarted { terms, change, .. } => {
                 self.check_terms(*terms);
                 let order = self.order_mut(id);
                 assert!(terms.price <= order.limit && order.state == ActivationState::Init);
@@ -26,7 +26,7 @@ impl State {
                 (order.offer, order.provider) = (terms.offer, terms.provider);
                 (order.price, order.cost) = (terms.price, terms.cost);
             }
-            OrderEvent::OrderDoubted { order: _ } => self.order_mut(id).in_doubt = true,
+            OrderEvent::OrderDoubted { .. } => self.order_mut(id).in_doubt = true,
             OrderEvent::DoubtCleared { order: _ } => {
                 let doubted = self.order_mut(id);
                 let waits = doubted.state == ActivationState::Init && doubted.in_doubt;
@@ -34,7 +34,7 @@ impl State {
                 doubted.in_doubt = false;
                 self.give_up(at, id);
             }
-            OrderEvent::NumberAssigned { order: _, assignment, cost } => {
+            OrderEvent::NumberAssigned { assignment, cost, .. } => {
                 self.unschedule(id);
                 let placed = self.order_mut(id);
                 (placed.cost, placed.in_doubt) = (*cost, false);

@@ -95,7 +95,7 @@ mod tests {
         OpenAccount, PlaceOrder, RegisterProvider, Timings,
     };
     use crate::engine::Engine;
-    use crate::event::Terms;
+    use crate::event::{Routing, Terms};
     use crate::group::{Groups, Head};
     use crate::ids::{
         AccountId, CarrierId, CountryId, Number, OfferId, OrderId, Product, ProviderId, ServiceId,
@@ -121,6 +121,8 @@ mod tests {
                 price: Micros(10),
                 cost: Micros(5),
             },
+            max_price: None,
+            routing: Routing::default(),
             timings: Timings { lifetime_ms: 60_000, min_cancel_age_ms: 0 },
             idempotency: None,
         }
@@ -160,6 +162,8 @@ mod tests {
             number,
             external_id,
             cost: Some(Micros(5)),
+            charged: None,
+            carrier: None,
             timings,
         }
         .into());

@@ -1,6 +1,7 @@
 //! What may be asked for the messages of an activation.
 
 use super::order::Caller;
+use crate::event::Arrival;
 use crate::ids::{CallbackId, OrderId};
 
 /// A message as it came in.
@@ -30,6 +31,8 @@ pub struct IngestMessage {
     pub order: OrderId,
     /// What came.
     pub message: Incoming,
+    /// How it came.
+    pub arrival: Arrival,
     /// The callback that it came with: it is processed once the message is stored.
     pub callback: Option<CallbackId>,
 }

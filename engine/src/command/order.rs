@@ -1,6 +1,6 @@
 //! What may be asked for an order, from its placement to its end.
 
-use crate::event::Terms;
+use crate::event::{AttemptEnd, Charged, Routing, Terms};
 use crate::group::Idempotency;
 use crate::ids::{AccountId, CarrierId, Number, OrderId, Product};
 use crate::money::Micros;
@@ -35,8 +35,12 @@ pub struct PlaceOrder {
     pub carrier: CarrierId,
     /// The most the buyer pays.
     pub limit: Micros,
+    /// The most that the buyer named; `None` where the first ask's price is the limit.
+    pub max_price: Option<Micros>,
     /// What was claimed.
     pub terms: Terms,
+    /// How it was chosen.
+    pub routing: Routing,
     /// How long a number from own stock lives.
     pub timings: Timings,
     /// The request's idempotency, where it has a key.
@@ -44,7 +48,7 @@ pub struct PlaceOrder {
 }
 
 /// Goes on to the next ask after a refusal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NextAttempt {
     /// Which order.
     pub order: OrderId,
@@ -52,17 +56,23 @@ pub struct NextAttempt {
     pub refused: u8,
     /// What was claimed for the next.
     pub terms: Terms,
+    /// How it was chosen.
+    pub routing: Routing,
+    /// How the refused attempt ended, where that is known.
+    pub ended: Option<AttemptEnd>,
     /// How long a number from own stock lives.
     pub timings: Timings,
 }
 
 /// The attempt's outcome is unknown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DoubtOrder {
     /// Which order.
     pub order: OrderId,
     /// Which attempt.
     pub attempt: u8,
+    /// Why, where that is known.
+    pub ended: Option<AttemptEnd>,
 }
 
 /// The attempt in doubt is known to have bought nothing: the order may go on.
@@ -87,12 +97,16 @@ pub struct AssignNumber {
     pub external_id: Box<str>,
     /// What the provider charged, where it said so.
     pub cost: Option<Micros>,
+    /// The same as the provider said it.
+    pub charged: Option<Charged>,
+    /// The provider's word for the carrier that it gave, where it said one.
+    pub carrier: Option<Box<str>>,
     /// How long it lives.
     pub timings: Timings,
 }
 
 /// No ask is left: refund.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailOrder {
     /// Which order.
     pub order: OrderId,
@@ -100,6 +114,8 @@ pub struct FailOrder {
     pub attempt: u8,
     /// Why.
     pub reason: FailReason,
+    /// How that attempt ended, where that is known.
+    pub ended: Option<AttemptEnd>,
 }
 
 /// A purchase that was written off went back to its provider.

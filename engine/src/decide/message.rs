@@ -15,7 +15,7 @@ use crate::state::State;
 
 pub(super) fn ingest(
     state: &State,
-    IngestMessage { order: id, message, callback }: &IngestMessage,
+    IngestMessage { order: id, message, arrival, callback }: &IngestMessage,
     events: &mut Vec<Event>,
 ) -> Result<Effect, Reject> {
     let id = *id;
@@ -38,6 +38,7 @@ pub(super) fn ingest(
         code: message.code.clone(),
         late: order.state.is_closed(),
         capture: first.then(|| order.sale()),
+        arrival: *arrival,
     })));
     if order.status == OrderStatus::Refunded {
         events.extend(charged_in_vain(state, order, ChargeReason::LateMessage));

@@ -8,7 +8,9 @@ use crate::command::{
     AssignNumber, ClearDoubt, DoubtOrder, Effect, FailOrder, NextAttempt, PlaceOrder, Placed,
     RecoverLoss, Timings,
 };
-use crate::event::{Event, OrderEvent, Placement, ProviderKind, Terms};
+use crate::event::{
+    AttemptEnd, Event, OrderEvent, Placement, ProviderKind, RATE_LEN_MAX, Terms, WORD_LEN_MAX,
+};
 use crate::group::Made;
 use crate::ids::{AccountId, CarrierId, Number, OrderId, OrderNumber, Product};
 use crate::limits::{ATTEMPTS_MAX, BUY_TIME_MS, NAME_LEN_MAX};
@@ -24,7 +26,7 @@ pub(super) fn place(
     order: &PlaceOrder,
     events: &mut Vec<Event>,
 ) -> Result<Placed, Reject> {
-    let PlaceOrder { account, product, carrier, limit, terms, timings, idempotency } = *order;
+    let PlaceOrder { account, product, carrier, limit, terms, timings, idempotency, .. } = *order;
     state.account(account).ok_or(Reject::UnknownAccount)?;
     if let Some(idempotency) = idempotency
         && let Some(stored) = state.reply(account, idempotency.key)
@@ -51,6 +53,8 @@ pub(super) fn place(
         terms,
         deadline: at.plus_ms(BUY_TIME_MS),
         assignment,
+        max_price: order.max_price,
+        routing: order.routing,
     })));
     Ok(placed)
 }
@@ -121,9 +125,11 @@ fn check_funds(state: &State, account: AccountId, needed: Micros) -> Result<(), 
 pub(super) fn next_attempt(
     state: &State,
     at: Time,
-    &NextAttempt { order: id, refused, terms, timings }: &NextAttempt,
+    next: &NextAttempt,
     events: &mut Vec<Event>,
 ) -> Result<Placed, Reject> {
+    let &NextAttempt { order: id, refused, terms, timings, routing, ref ended } = next;
+    check_end(ended.as_ref())?;
     let order = waiting(state, id, refused)?;
     check_doubt(order)?;
     if order.attempt >= ATTEMPTS_MAX {
@@ -136,13 +142,21 @@ pub(super) fn next_attempt(
         check_funds(state, order.account, change)?;
     }
     let begun = OrderRef { attempt: refused + 1, ..order.reference() };
-    events.push(Event::Order(OrderEvent::AttemptStarted { order: begun, terms, change }));
+    events.push(Event::Order(OrderEvent::AttemptStarted {
+        order: begun,
+        terms,
+        change,
+        routing,
+        ended: ended.clone(),
+    }));
     let placed = placed(id, assignment.is_some());
     if let Some(assignment) = assignment {
         events.push(Event::Order(OrderEvent::NumberAssigned {
             order: OrderRef { assignment: begun.assignment + 1, ..begun },
             assignment,
             cost: terms.cost,
+            charged: None,
+            carrier: None,
         }));
     }
     Ok(placed)
@@ -150,14 +164,18 @@ pub(super) fn next_attempt(
 
 pub(super) fn doubt(
     state: &State,
-    &DoubtOrder { order: id, attempt }: &DoubtOrder,
+    DoubtOrder { order: id, attempt, ended }: &DoubtOrder,
     events: &mut Vec<Event>,
 ) -> Result<Effect, Reject> {
-    let order = waiting(state, id, attempt)?;
+    check_end(ended.as_ref())?;
+    let order = waiting(state, *id, *attempt)?;
     if order.in_doubt {
         return Ok(Effect::Unchanged);
     }
-    events.push(Event::Order(OrderEvent::OrderDoubted { order: order.reference() }));
+    events.push(Event::Order(OrderEvent::OrderDoubted {
+        order: order.reference(),
+        ended: ended.clone(),
+    }));
     Ok(Effect::Done)
 }
 
@@ -173,6 +191,12 @@ pub(super) fn clear_doubt(
     }
     events.push(Event::Order(OrderEvent::DoubtCleared { order: order.reference() }));
     Ok(Effect::Done)
+}
+
+/// Refuses an attempt's end whose word is too long.
+fn check_end(ended: Option<&AttemptEnd>) -> Result<(), Reject> {
+    let fits = ended.is_none_or(|ended| ended.word.len() <= WORD_LEN_MAX);
+    if fits { Ok(()) } else { Err(Reject::OutOfBounds("word")) }
 }
 
 /// Refuses what would buy a second number, or forget a first, while it is unknown whether
@@ -202,12 +226,18 @@ pub(super) fn assign(
     given: &AssignNumber,
     events: &mut Vec<Event>,
 ) -> Result<Placed, Reject> {
-    let &AssignNumber { order: id, attempt, number, ref external_id, cost, timings } = given;
+    let &AssignNumber { order: id, attempt, number, ref external_id, cost, timings, .. } = given;
     let order = waiting(state, id, attempt)?;
     if state.providers[order.provider].kind != ProviderKind::Driven {
         return Err(Reject::WrongProviderKind);
     }
     bounded(external_id, NAME_LEN_MAX, "external_id")?;
+    if given.carrier.as_ref().is_some_and(|carrier| carrier.len() > NAME_LEN_MAX) {
+        return Err(Reject::OutOfBounds("carrier"));
+    }
+    if given.charged.as_ref().is_some_and(|charged| charged.rate.len() > RATE_LEN_MAX) {
+        return Err(Reject::OutOfBounds("rate"));
+    }
     if let Some(other) = state.purchase(order.provider, external_id) {
         return Err(Reject::DuplicatePurchase(other));
     }
@@ -219,15 +249,18 @@ pub(super) fn assign(
     let assignment = assignment(at, number, external_id, timings);
     let order = order.reference();
     let order = OrderRef { assignment: order.assignment + 1, ..order };
-    events.push(Event::Order(OrderEvent::NumberAssigned { order, assignment, cost }));
+    let (charged, carrier) = (given.charged.clone(), given.carrier.clone());
+    let assigned = OrderEvent::NumberAssigned { order, assignment, cost, charged, carrier };
+    events.push(Event::Order(assigned));
     Ok(Placed::Filled(id))
 }
 
 pub(super) fn fail(
     state: &State,
-    &FailOrder { order: id, attempt, reason }: &FailOrder,
+    &FailOrder { order: id, attempt, reason, ref ended }: &FailOrder,
     events: &mut Vec<Event>,
 ) -> Result<Effect, Reject> {
+    check_end(ended.as_ref())?;
     if let Some(recovered) = refused_late(state, id, attempt, reason) {
         events.push(recovered);
         return Ok(Effect::Done);
@@ -242,7 +275,7 @@ pub(super) fn fail(
         FailReason::InDoubt if order.in_doubt => reason,
         FailReason::InDoubt => FailReason::NoNumbers,
     };
-    events.push(failure(state, order, reason));
+    events.push(failure(state, order, reason, ended.clone()));
     Ok(Effect::Done)
 }
 
@@ -258,7 +291,12 @@ fn refused_late(state: &State, id: OrderId, attempt: u8, reason: FailReason) -> 
 
 /// The event that ends an order without a number. A purchase that stayed in doubt
 /// may have been charged: its cost is written off against the provider.
-pub(super) fn failure(state: &State, order: &Order, reason: FailReason) -> Event {
+pub(super) fn failure(
+    state: &State,
+    order: &Order,
+    reason: FailReason,
+    ended: Option<AttemptEnd>,
+) -> Event {
     assert_eq!(order.state, ActivationState::Init, "only an order without a number fails");
     let driven = state.providers[order.provider].kind == ProviderKind::Driven;
     let loss = match reason {
@@ -271,5 +309,6 @@ pub(super) fn failure(state: &State, order: &Order, reason: FailReason) -> Event
         reason,
         provider: order.provider,
         loss,
+        ended,
     })
 }

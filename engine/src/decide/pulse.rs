@@ -86,7 +86,7 @@ pub(super) fn expire(
 
 fn expired(state: &State, order: &Order) -> Event {
     match order.state {
-        ActivationState::Init => order::failure(state, order, FailReason::InDoubt),
+        ActivationState::Init => order::failure(state, order, FailReason::InDoubt, None),
         ActivationState::Active => closed(order, Closing::TimedOut),
         ActivationState::Received => closed(order, Closing::Completed),
         ActivationState::Completed

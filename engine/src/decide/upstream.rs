@@ -5,7 +5,8 @@ use super::check::{bounded, check_cost, waiting};
 use crate::activation::{ActivationState, Input};
 use crate::command::{Effect, EndByProvider, EndUpstream, FindOrphan, NamePurchase, SettleOrphan};
 use crate::event::{
-    ChargeReason, Closing, Event, OrderEvent, OrphanEnd, ProviderKind, ProviderWord, UpstreamEvent,
+    AttemptEnd, AttemptError, ChargeReason, Closing, Event, OrderEvent, OrphanEnd, ProviderKind,
+    ProviderWord, UpstreamEvent,
 };
 use crate::ids::{OrderId, ProviderId};
 use crate::limits::NAME_LEN_MAX;
@@ -71,7 +72,10 @@ pub(super) fn name_purchase(
         return Ok(Effect::Unchanged);
     }
     if !order.in_doubt {
-        events.push(Event::Order(OrderEvent::OrderDoubted { order: order.reference() }));
+        events.push(Event::Order(OrderEvent::OrderDoubted {
+            order: order.reference(),
+            ended: Some(AttemptEnd { error: AttemptError::NoNumberYet, word: "".into() }),
+        }));
     }
     if !is_known {
         let external_id = external_id.clone();

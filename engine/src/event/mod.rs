@@ -5,6 +5,7 @@
 //! the variants of those subjects that concern it.
 
 mod account;
+mod attempt;
 mod bulk;
 mod callback;
 mod ledger;
@@ -14,12 +15,19 @@ mod order;
 mod upstream;
 
 pub use account::{AccountEvent, Scope};
+pub use attempt::{
+    AttemptEnd, AttemptError, Charged, RATE_LEN_MAX, Routing, SKIPPED_MAX, SkipReason, SkippedAsk,
+    SkippedAsks, WORD_LEN_MAX,
+};
 pub use bulk::Bulk;
 pub use callback::CallbackEvent;
 pub use ledger::{CatalogVersion, ClockJump, Epoch, LedgerEvent, LedgerTerms};
 pub use memory::MemoryEvent;
 pub use offer::{OfferEvent, OfferTerms, ProviderKind};
-pub use order::{Closing, Completion, OrderEvent, Placement, Receipt, Terms};
+pub use order::{
+    Arrival, Closing, Completion, MessageIdentity, MessageKind, MessageWay, OrderEvent, Placement,
+    Receipt, Terms,
+};
 pub use upstream::{ChargeReason, OrphanEnd, ProviderWord, UpstreamEvent};
 
 use crate::account::Transaction;
@@ -129,6 +137,12 @@ mod tests {
             code: "12345".into(),
             late: false,
             capture: None,
+            arrival: Arrival {
+                way: MessageWay::Status,
+                kind: MessageKind::Sms,
+                identity: MessageIdentity::Text,
+                names_service: true,
+            },
         }));
         let revoked = Event::Account(AccountEvent::KeyRevoked { key: KeyId(1) });
         assert_eq!(format!("{received:?} {revoked:?}"), "MessageReceived(7) KeyRevoked");

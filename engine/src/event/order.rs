@@ -1,5 +1,6 @@
 //! What happens to an order from its placement to its end, its messages included.
 
+use super::attempt::{AttemptEnd, Charged, Routing};
 use super::bulk::Bulk;
 use crate::account::{self, Sale, Transaction};
 use crate::activation::{Assignment, Message};
@@ -51,6 +52,56 @@ pub struct Placement {
     pub deadline: Time,
     /// The number, at once, from own stock.
     pub assignment: Option<Assignment>,
+    /// The most that the buyer named; `None` where the first ask's price became the limit.
+    pub max_price: Option<Micros>,
+    /// How the first attempt's offer was chosen.
+    pub routing: Routing,
+}
+
+/// By which way a message came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MessageWay {
+    /// Its source posted it.
+    Callback,
+    /// Its source was asked about this activation.
+    Status,
+    /// Its source was asked for a list of activations.
+    List,
+}
+
+/// What a message was before it was a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MessageKind {
+    /// A text message.
+    Sms,
+    /// A voice call that says the code.
+    Voice,
+    /// A call from a number whose last digits are the code.
+    FlashCall,
+}
+
+/// What makes a message the same when it comes again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MessageIdentity {
+    /// An id that its source gave it.
+    SourceId,
+    /// What it says, with a code.
+    TextWithCode,
+    /// What it says, without a code.
+    Text,
+}
+
+/// How a message came: what decides later whether it counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Arrival {
+    /// By which way.
+    pub way: MessageWay,
+    /// What it was.
+    pub kind: MessageKind,
+    /// By what it is known.
+    pub identity: MessageIdentity,
+    /// Whether it clearly names the service that was bought.
+    pub names_service: bool,
 }
 
 /// A message as it came in.
@@ -72,6 +123,8 @@ pub struct Receipt {
     pub late: bool,
     /// The first one delivers the order: this sale is captured.
     pub capture: Option<Sale>,
+    /// How it came.
+    pub arrival: Arrival,
 }
 
 impl Receipt {
@@ -119,11 +172,17 @@ pub enum OrderEvent {
         terms: Terms,
         /// What moves from wallet to escrow; negative moves back.
         change: Micros,
+        /// How its offer was chosen.
+        routing: Routing,
+        /// How the attempt before it ended, where that is known.
+        ended: Option<AttemptEnd>,
     },
     /// The attempt's outcome is unknown.
     OrderDoubted {
         /// Which.
         order: OrderRef,
+        /// Why, where that is known.
+        ended: Option<AttemptEnd>,
     },
     /// The attempt in doubt is known to have bought nothing.
     DoubtCleared {
@@ -138,6 +197,10 @@ pub enum OrderEvent {
         assignment: Assignment,
         /// What the provider charged.
         cost: Micros,
+        /// The same as the provider said it; `None` where it did not, and of own stock.
+        charged: Option<Charged>,
+        /// The provider's word for the carrier that it gave, where it said one.
+        carrier: Option<Box<str>>,
     },
     /// No number could be had: escrow back to the wallet.
     OrderFailed {
@@ -151,6 +214,8 @@ pub enum OrderEvent {
         provider: ProviderId,
         /// What is written off against it.
         loss: Micros,
+        /// How the last attempt ended, where that is known.
+        ended: Option<AttemptEnd>,
     },
     /// A message came in.
     MessageReceived(Receipt),
@@ -196,7 +261,7 @@ impl OrderEvent {
         match self {
             Self::OrderPlaced(Placement { order, .. })
             | Self::AttemptStarted { order, .. }
-            | Self::OrderDoubted { order }
+            | Self::OrderDoubted { order, .. }
             | Self::DoubtCleared { order }
             | Self::NumberAssigned { order, .. }
             | Self::OrderFailed { order, .. }
@@ -251,12 +316,20 @@ impl OrderEvent {
             | Self::MessageCompleted(Completion { sender, text, code, .. }) => {
                 Bulk { rows: 0, text_len: sender.len() + text.len() + code.len() }
             }
+            Self::AttemptStarted { ended, .. }
+            | Self::OrderDoubted { ended, .. }
+            | Self::OrderFailed { ended, .. } => match ended {
+                Some(AttemptEnd { word, .. }) => Bulk { rows: 0, text_len: word.len() },
+                None => Bulk::NONE,
+            },
+            Self::NumberAssigned { assignment, charged, carrier, .. } => {
+                let carrier_len = if let Some(carrier) = carrier { carrier.len() } else { 0 };
+                let rate_len =
+                    if let Some(Charged { rate, .. }) = charged { rate.len() } else { 0 };
+                Bulk { rows: 0, text_len: assignment.external_id.len() + carrier_len + rate_len }
+            }
             Self::OrderPlaced(_)
-            | Self::AttemptStarted { .. }
-            | Self::OrderDoubted { .. }
             | Self::DoubtCleared { .. }
-            | Self::NumberAssigned { .. }
-            | Self::OrderFailed { .. }
             | Self::AnotherRequested { .. }
             | Self::ActivationClosed { .. }
             | Self::NumberQuarantined { .. }

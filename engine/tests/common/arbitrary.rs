@@ -5,10 +5,10 @@
 use nexnum_engine::callback::{CallbackFailure, CallbackOutcome};
 use nexnum_engine::command::{
     AssignNumber, Caller, Cancel, ClearDoubt, Command, CompleteMessage, Deposit, DoubtOrder,
-    EndByProvider, EndUpstream, Expire, FailOrder, FindOrphan, Finish, Incoming, IngestMessage,
-    IssueKey, ListOffers, LoadStock, NameCarrier, NamePurchase, NextAttempt, OpenAccount,
-    OpenLedger, PlaceOrder, PriceOffers, Pulse, ReceiveCallback, RecoverLoss, RegisterProvider,
-    RequestAnother, RevokeKey, SettleCallback, SettleOrphan, Timings,
+    EndByProvider, EndUpstream, Expire, FailOrder, FindOrphan, Finish, IngestMessage, IssueKey,
+    ListOffers, LoadStock, NameCarrier, NamePurchase, NextAttempt, OpenAccount, OpenLedger,
+    PlaceOrder, PriceOffers, Pulse, ReceiveCallback, RecoverLoss, RegisterProvider, RequestAnother,
+    RevokeKey, SettleCallback, SettleOrphan, Timings,
 };
 use nexnum_engine::event::{LedgerTerms, OfferTerms, OrphanEnd, ProviderKind, ProviderWord, Terms};
 use nexnum_engine::group::Idempotency;
@@ -23,6 +23,8 @@ use nexnum_engine::state::State;
 use nexnum_engine::time::Time;
 
 // A path, since this file is part of several test programs.
+#[path = "arbitrary_facts.rs"]
+mod facts;
 #[path = "arbitrary_ledger.rs"]
 mod ledger;
 
@@ -192,22 +194,27 @@ impl Arbitrary {
                 order,
                 refused: attempt,
                 terms: self.terms(state),
+                routing: self.routing(),
+                ended: self.ended(),
                 timings: self.timings(),
             }),
             12 if self.rng.once_in(3) => Command::ClearDoubt(ClearDoubt { order, attempt }),
-            12 => Command::DoubtOrder(DoubtOrder { order, attempt }),
+            12 => Command::DoubtOrder(DoubtOrder { order, attempt, ended: self.ended() }),
             13 => Command::AssignNumber(AssignNumber {
                 order,
                 attempt,
                 number: self.number(),
                 external_id: self.purchase(),
                 cost: self.rng.once_in(2).then(|| self.amount()),
+                charged: self.charged(),
+                carrier: None,
                 timings: self.timings(),
             }),
             14 if self.rng.once_in(4) => Command::RecoverLoss(RecoverLoss { order, attempt }),
             14 => Command::FailOrder(FailOrder {
                 order,
                 attempt,
+                ended: self.ended(),
                 reason: self.rng.pick(&[FailReason::NoNumbers, FailReason::InDoubt]),
             }),
             15 if self.rng.once_in(4) => {
@@ -216,6 +223,7 @@ impl Arbitrary {
             15 => Command::IngestMessage(IngestMessage {
                 order,
                 message: self.message(),
+                arrival: self.arrival(),
                 callback: self.rng.once_in(2).then(|| self.callback(state)),
             }),
             16 => Command::RequestAnother(RequestAnother { order, caller }),
@@ -348,20 +356,6 @@ impl Arbitrary {
         Timings { lifetime_ms, min_cancel_age_ms }
     }
 
-    fn message(&mut self) -> Incoming {
-        let text = |rng: &mut Rng, len: usize| match rng.below(30) {
-            0 => "x".repeat(len + 1).into(),
-            1..=3 => "".into(),
-            _ => "x".repeat(rng.below(9) as usize).into(),
-        };
-        Incoming {
-            digest: self.rng.below(300).into(),
-            sender: text(&mut self.rng, 100),
-            text: text(&mut self.rng, 2_000),
-            code: text(&mut self.rng, 100),
-        }
-    }
-
     fn received(&mut self, state: &State) -> ReceiveCallback {
         let len = if self.rng.once_in(30) { 64 * 1024 + 1 } else { self.rng.below(40) };
         ReceiveCallback {
@@ -483,6 +477,8 @@ impl Arbitrary {
             carrier: self.carrier(),
             limit,
             terms,
+            max_price: self.rng.once_in(2).then_some(limit),
+            routing: self.routing(),
             timings: self.timings(),
             idempotency,
         }

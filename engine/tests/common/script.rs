@@ -11,7 +11,10 @@ use nexnum_engine::command::{
     OpenAccount, PlaceOrder, Placed, PriceOffers, Pulse, ReceiveCallback, RecoverLoss,
     RegisterProvider, Reply, RequestAnother, RevokeKey, SettleCallback, SettleOrphan, Timings,
 };
-use nexnum_engine::event::{OfferTerms, OrphanEnd, ProviderKind, ProviderWord, Terms};
+use nexnum_engine::event::{
+    Arrival, MessageIdentity, MessageKind, MessageWay, OfferTerms, OrphanEnd, ProviderKind,
+    ProviderWord, Routing, Terms,
+};
 use nexnum_engine::group::Idempotency;
 use nexnum_engine::ids::{
     AccountId, CallbackId, CarrierId, CountryId, KeyId, Number, OfferId, OrderId, Product,
@@ -26,6 +29,14 @@ use super::proof::Recorded;
 
 /// When every table begins.
 const START: Time = Time(1_800_000_000_000);
+
+/// How messages come here.
+const POSTED: Arrival = Arrival {
+    way: MessageWay::Callback,
+    kind: MessageKind::Sms,
+    identity: MessageIdentity::TextWithCode,
+    names_service: true,
+};
 
 /// Runs a table.
 ///
@@ -400,6 +411,8 @@ impl Scene {
             carrier: line.carrier(),
             limit: line.find("max").map_or(terms.price, money),
             terms,
+            max_price: line.find("max").map(money),
+            routing: Routing::default(),
             timings: line.timings(),
             idempotency: line.find("key").map(|key| Idempotency {
                 key: int::<u64>(key).into(),
@@ -415,10 +428,12 @@ impl Scene {
                 order,
                 refused: attempt,
                 terms: self.terms(line),
+                routing: Routing::default(),
+                ended: None,
                 timings: line.timings(),
             }),
             "clear" => Command::ClearDoubt(ClearDoubt { order, attempt }),
-            "doubt" => Command::DoubtOrder(DoubtOrder { order, attempt }),
+            "doubt" => Command::DoubtOrder(DoubtOrder { order, attempt, ended: None }),
             "recover" => Command::RecoverLoss(RecoverLoss { order, attempt }),
             "assign" => Command::AssignNumber(AssignNumber {
                 order,
@@ -426,11 +441,14 @@ impl Scene {
                 number: Number::parse(line.get("number", "4915112345678")).unwrap(),
                 external_id: line.get("purchase", "x1").into(),
                 cost: line.find("cost").map(money),
+                charged: None,
+                carrier: None,
                 timings: line.timings(),
             }),
             "fail" => Command::FailOrder(FailOrder {
                 order,
                 attempt,
+                ended: None,
                 reason: match line.get("reason", "no_numbers") {
                     "in_doubt" => FailReason::InDoubt,
                     _ => FailReason::NoNumbers,
@@ -444,6 +462,7 @@ impl Scene {
                     text: line.get("text", "Your-code-12345").into(),
                     code: line.get("code", "12345").into(),
                 },
+                arrival: POSTED,
                 callback: line.find("callback").map(|callback| CallbackId(id(callback))),
             }),
             "complete" => Command::CompleteMessage(CompleteMessage {

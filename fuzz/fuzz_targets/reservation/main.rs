@@ -17,7 +17,7 @@ use nexnum_engine::command::{
     AssignNumber, Command, Deposit, DoubtOrder, Effect, FailOrder, ListOffers, Listed, NameCarrier,
     OpenAccount, PlaceOrder, Placed, Pulse, RegisterProvider, Reply, Timings,
 };
-use nexnum_engine::event::{ProviderKind, Terms};
+use nexnum_engine::event::{Routing, ProviderKind, Terms};
 use nexnum_engine::grid::{Coverage, Grid, Listing};
 use nexnum_engine::group::{Groups, Head};
 use nexnum_engine::ids::{
@@ -197,7 +197,7 @@ impl Market {
                 if let Some(at) = pick(which, self.waiting.len()) {
                     let order = self.waiting[at].id;
                     let was = std::mem::replace(&mut self.waiting[at].doubted, true);
-                    let said = self.execute(&Command::DoubtOrder(DoubtOrder { order, attempt: 1 }));
+                    let said = self.execute(&Command::DoubtOrder(DoubtOrder { order, attempt: 1, ended: None }));
                     assert_eq!(
                         said,
                         Ok(if was {
@@ -282,7 +282,9 @@ impl Market {
                 price: claim.price(),
                 cost: claim.cost(),
             },
-            timings: Timings { lifetime_ms: LIFETIME_MS, min_cancel_age_ms: 0 },
+            max_price: None,
+routing: Routing::default(),
+timings: Timings { lifetime_ms: LIFETIME_MS, min_cancel_age_ms: 0 },
             idempotency: None,
         };
         let placed = self.execute(&Command::PlaceOrder(order)).map_err(|reject| reject.code());
@@ -309,7 +311,9 @@ impl Market {
             number: Number(62_810_000_000 + id.0),
             external_id: id.0.to_string().into(),
             cost: None,
-            timings: Timings { lifetime_ms: LIFETIME_MS, min_cancel_age_ms: 0 },
+            charged: None,
+ carrier: None,
+timings: Timings { lifetime_ms: LIFETIME_MS, min_cancel_age_ms: 0 },
         });
         assert_eq!(self.execute(&assign), Ok(Reply::Placed(Placed::Filled(id))));
         let (price, expires) = (claim.price().0, self.now.plus_ms(LIFETIME_MS));
@@ -324,7 +328,7 @@ impl Market {
     fn refuse(&mut self, at: usize) {
         let (order, doubted) = (self.waiting[at].id, self.waiting[at].doubted);
         let fail =
-            Command::FailOrder(FailOrder { order, attempt: 1, reason: FailReason::NoNumbers });
+            Command::FailOrder(FailOrder { order, attempt: 1, reason: FailReason::NoNumbers, ended: None });
         let said = self.execute(&fail);
         if doubted {
             assert_eq!(said, Err(Reject::InDoubt));

@@ -25,10 +25,9 @@ use crate::provider::shared_accounts::SharedAccounts;
 const WORD_MS: u64 = 60_000;
 
 impl Connected {
-    /// Has its costs' currency and rate kept, and what its replies name. `document` tells its
-    /// driver's document from others.
-    pub(crate) fn keep_basis(&mut self, bases: &Arc<CostBases>, document: u32) {
-        self.client.remember_currency(bases, document);
+    /// Has its costs' currency and rate kept, and what its replies name.
+    pub(crate) fn keep_basis(&mut self, bases: &Arc<CostBases>) {
+        self.client.remember_currency(bases, self.document);
         self.bases = Some(Arc::clone(bases));
         self.began_void = self.costs_are_void();
     }

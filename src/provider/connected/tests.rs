@@ -40,7 +40,8 @@ fn connected_at(base_url: Option<&str>) -> Connected {
         min_cancel_age_ms: None,
         shared_account: false,
     };
-    let parts = ConnectedParts { driver, client, crosswalk, policy, key_problem: None };
+    let parts =
+        ConnectedParts { driver, document: 1, client, crosswalk, policy, key_problem: None };
     let connected =
         Connected::new(ProviderId(2), parts, &Arc::new(Grid::new(1, 1)), &Attention::default());
     connected.has_known(1);
@@ -147,7 +148,7 @@ fn nothing_is_sold_at_costs_that_were_reckoned_in_another_way() {
     let new = || {
         let mut connected = connected();
         connected.listed = AtomicBool::new(false);
-        connected.keep_basis(&bases, 1);
+        connected.keep_basis(&bases);
         connected.has_known(1);
         connected
     };

@@ -289,7 +289,7 @@ fn seeker((order, window): &(Arc<Order>, Window)) -> Seeker {
 /// Ends an order of which its provider does not say whether its purchase was made.
 async fn end_unsettled(orders: &Orders, connected: &Connected, order: &Order) {
     let (id, attempt, reason) = (order.id, order.attempt, FailReason::InDoubt);
-    let fail = FailOrder { order: id, attempt, reason };
+    let fail = FailOrder { order: id, attempt, reason, ended: None };
     // Where the engine does not take it, the next round or the deadline ends it.
     if let Ok(Ok(_)) = orders.record(order, &fail, order.deadline).await {
         tracing::warn!(
@@ -313,6 +313,8 @@ pub(super) async fn adopt(
         number,
         external_id: external_id.into(),
         cost: doubt::bookable(cost),
+        charged: None,
+        carrier: None,
         timings: connected.timings(),
     };
     let answer = orders.record(order, &command, order.deadline).await;

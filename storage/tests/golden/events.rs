@@ -2,9 +2,11 @@
 
 use nexnum_engine::callback::{CallbackFailure, CallbackOutcome};
 use nexnum_engine::event::{
-    AccountEvent, CallbackEvent, ChargeReason, ClockJump, Closing, Completion, Event, LedgerEvent,
-    MemoryEvent, OfferEvent, OfferTerms, OrderEvent, OrphanEnd, Placement, ProviderKind,
-    ProviderWord, Receipt, Scope, UpstreamEvent,
+    AccountEvent, Arrival, AttemptEnd, AttemptError, CallbackEvent, ChargeReason, Charged,
+    ClockJump, Closing, Completion, Event, LedgerEvent, MemoryEvent, MessageIdentity as By,
+    MessageKind as Kind, MessageWay as Way, OfferEvent, OfferTerms, OrderEvent, OrphanEnd,
+    Placement, ProviderKind, ProviderWord, Receipt, Routing, Scope, SkipReason, SkippedAsk,
+    SkippedAsks, UpstreamEvent,
 };
 use nexnum_engine::ids::{
     AccountId, CallbackId, CarrierId, KeyId, MessageId, Number, OfferId, ProviderId,
@@ -21,7 +23,7 @@ pub(crate) fn events() -> Vec<(&'static str, Event)> {
     let retired = MemoryEvent::Retired { orders_before: NOW, replies_before: Time(0) };
     let accounts = of_accounts().into_iter().map(|(name, event)| (name, Event::Account(event)));
     let offers = of_offers().into_iter().map(|(name, event)| (name, Event::Offer(event)));
-    let orders = [of_orders(), of_activations()]
+    let orders = [of_orders(), of_errors(), of_activations()]
         .concat()
         .into_iter()
         .map(|(name, event)| (name, Event::Order(event)));
@@ -156,8 +158,53 @@ fn of_offers() -> Vec<(&'static str, OfferEvent)> {
     ]
 }
 
+const SKIPS: [SkipReason; 7] = [
+    SkipReason::OtherCarrier,
+    SkipReason::Tried,
+    SkipReason::Closed,
+    SkipReason::OutOfStock,
+    SkipReason::AboveLimit,
+    SkipReason::CannotPay,
+    SkipReason::Busy,
+];
+
+/// An order in doubt for each error.
+fn of_errors() -> Vec<(&'static str, OrderEvent)> {
+    let doubted = |(name, error)| {
+        let ended = Some(AttemptEnd { error, word: "".into() });
+        (name, OrderEvent::OrderDoubted { order: REFERENCE, ended })
+    };
+    ERRORS.into_iter().map(doubted).collect()
+}
+
+const ERRORS: [(&str, AttemptError); 18] = [
+    ("OrderDoubted NoNumbers", AttemptError::NoNumbers),
+    ("OrderDoubted NoBalance", AttemptError::NoBalance),
+    ("OrderDoubted BadKey", AttemptError::BadKey),
+    ("OrderDoubted BadService", AttemptError::BadService),
+    ("OrderDoubted BadCountry", AttemptError::BadCountry),
+    ("OrderDoubted PriceTooLow", AttemptError::PriceTooLow),
+    ("OrderDoubted Banned", AttemptError::Banned),
+    ("OrderDoubted WrongCurrency", AttemptError::WrongCurrency),
+    ("OrderDoubted RateLimited", AttemptError::RateLimited),
+    ("OrderDoubted Temporary", AttemptError::Temporary),
+    ("OrderDoubted Unsupported", AttemptError::Unsupported),
+    ("OrderDoubted Unmapped", AttemptError::Unmapped),
+    ("OrderDoubted Other", AttemptError::Other),
+    ("OrderDoubted NotSent", AttemptError::NotSent),
+    ("OrderDoubted UnfitNumber", AttemptError::UnfitNumber),
+    ("OrderDoubted NoNumberYet", AttemptError::NoNumberYet),
+    ("OrderDoubted NoAnswer", AttemptError::NoAnswer),
+    ("OrderDoubted Failed", AttemptError::Failed),
+];
+
 fn of_orders() -> Vec<(&'static str, OrderEvent)> {
-    let place = |assignment| {
+    let mut skipped = SkippedAsks::default();
+    for (offer, reason) in (1..).zip(SKIPS) {
+        assert!(skipped.push(SkippedAsk { offer: OfferId(offer), reason }));
+    }
+    let routing = Routing { document: Some(u64::MAX), turn: Some(300), skipped };
+    let place = |assignment, routing| {
         OrderEvent::OrderPlaced(Placement {
             order: REFERENCE,
             number: NUMBER,
@@ -167,21 +214,34 @@ fn of_orders() -> Vec<(&'static str, OrderEvent)> {
             terms: TERMS,
             deadline: NOW,
             assignment,
+            max_price: Some(Micros(600_000)),
+            routing,
         })
     };
+    let end = |error| Some(AttemptEnd { error, word: "NO_NUMBERS".into() });
     let fail = |reason, loss| OrderEvent::OrderFailed {
         order: REFERENCE,
         refund: Micros(500_000),
         reason,
         provider: ProviderId(2),
         loss: Micros(loss),
+        ended: end(AttemptError::NoNumbers),
     };
     let change = Micros(-64);
     vec![
-        ("OrderPlaced", place(None)),
-        ("OrderPlaced Own", place(Some(assignment()))),
-        ("AttemptStarted", OrderEvent::AttemptStarted { order: REFERENCE, terms: TERMS, change }),
-        ("OrderDoubted", OrderEvent::OrderDoubted { order: REFERENCE }),
+        ("OrderPlaced", place(None, routing)),
+        ("OrderPlaced Own", place(Some(assignment()), Routing::default())),
+        (
+            "AttemptStarted",
+            OrderEvent::AttemptStarted {
+                order: REFERENCE,
+                terms: TERMS,
+                change,
+                routing,
+                ended: None,
+            },
+        ),
+        ("OrderDoubted", OrderEvent::OrderDoubted { order: REFERENCE, ended: None }),
         ("DoubtCleared", OrderEvent::DoubtCleared { order: REFERENCE }),
         (
             "NumberAssigned",
@@ -189,6 +249,12 @@ fn of_orders() -> Vec<(&'static str, OrderEvent)> {
                 order: REFERENCE,
                 assignment: assignment(),
                 cost: Micros(127),
+                charged: Some(Charged {
+                    amount: Micros(12_500_000),
+                    currency: Some(*b"RUB"),
+                    rate: "0.0105".into(),
+                }),
+                carrier: Some("telkomsel".into()),
             },
         ),
         ("OrderFailed NoNumbers", fail(FailReason::NoNumbers, 0)),
@@ -197,7 +263,7 @@ fn of_orders() -> Vec<(&'static str, OrderEvent)> {
 }
 
 fn of_activations() -> Vec<(&'static str, OrderEvent)> {
-    let receive = |late, capture| {
+    let receive = |late, capture, way, kind, identity| {
         OrderEvent::MessageReceived(Receipt {
             order: REFERENCE,
             message: MessageId(5),
@@ -207,6 +273,7 @@ fn of_activations() -> Vec<(&'static str, OrderEvent)> {
             code: "12345".into(),
             late,
             capture,
+            arrival: Arrival { way, kind, identity, names_service: !late },
         })
     };
     let close = |closing, refund| OrderEvent::ActivationClosed {
@@ -215,8 +282,9 @@ fn of_activations() -> Vec<(&'static str, OrderEvent)> {
         refund: Micros(refund),
     };
     vec![
-        ("MessageReceived", receive(false, Some(SALE))),
-        ("MessageReceived late", receive(true, None)),
+        ("MessageReceived", receive(false, Some(SALE), Way::Callback, Kind::Sms, By::SourceId)),
+        ("MessageReceived late", receive(true, None, Way::Status, Kind::Voice, By::TextWithCode)),
+        ("MessageReceived list", receive(false, None, Way::List, Kind::FlashCall, By::Text)),
         (
             "MessageCompleted",
             OrderEvent::MessageCompleted(Completion {

@@ -6,7 +6,10 @@ mod values;
 
 use nexnum_engine::account::{Sale, TransactionKind};
 use nexnum_engine::activation::Assignment;
-use nexnum_engine::event::{AccountEvent, Event, OfferEvent, OrderEvent, Receipt};
+use nexnum_engine::event::{
+    AccountEvent, Arrival, Event, MessageIdentity, MessageKind, MessageWay, OfferEvent, OrderEvent,
+    Receipt,
+};
 use nexnum_engine::ids::{AccountId, MessageId, Number, OfferId, OrderId, ProviderId};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::OrderRef;
@@ -124,11 +127,14 @@ fn a_record_cut_anywhere_is_refused() {
 fn an_integer_has_one_way_to_be_written() {
     let doubted = |order: &[u8]| {
         let name = [&[4 + order.len() as u8], order, &[7, 1, 2, 0]].concat();
-        decode_events(&[&[12, name.len() as u8], &name[..]].concat())
+        decode_events(&[&[12, name.len() as u8 + 1], &name[..], &[0]].concat())
     };
     let (id, account) = (OrderId(5), AccountId(7));
     let order = OrderRef { id, account, line: 1, attempt: 2, assignment: 0 };
-    assert_eq!(doubted(&[0x05]), Ok(vec![Event::Order(OrderEvent::OrderDoubted { order })]));
+    assert_eq!(
+        doubted(&[0x05]),
+        Ok(vec![Event::Order(OrderEvent::OrderDoubted { order, ended: None })])
+    );
     assert_eq!(doubted(&[0x85, 0x00]), Err(RecordError::OutOfRange));
     assert_eq!(doubted(&[0x80; 11]), Err(RecordError::OutOfRange));
     // An account has 32 bits.
@@ -144,9 +150,9 @@ fn newer_records_and_lying_lengths_are_named() {
         (&[255], RecordError::NewerTag),
         // A scope that is not known, in an event that is.
         (&[2, 5, 1, 3, 9, 0, 0], RecordError::NewerTag),
-        // An order in doubt, and one byte more than its name, or within it.
-        (&[12, 7, 5, 5, 7, 1, 2, 0, 0], RecordError::NewerField),
-        (&[12, 7, 6, 5, 7, 1, 2, 0, 0], RecordError::NewerField),
+        // An order in doubt, and one byte more behind it, or within its name.
+        (&[12, 8, 5, 5, 7, 1, 2, 0, 0, 0], RecordError::NewerField),
+        (&[12, 8, 6, 5, 7, 1, 2, 0, 0, 0], RecordError::NewerField),
         (&[6, 0xff, 0xff, 0xff, 0xff, 0x0f, 65], RecordError::Truncated),
         (&[6, 6, 1, 0xff, 0xff, 0xff, 0xff, 0x0f], RecordError::Truncated),
         (&[6, 3, 1, 1, 0xff], RecordError::NotText),
@@ -194,6 +200,13 @@ fn text() -> impl Strategy<Value = Box<str>> {
     "\\PC{0,20}".prop_map(Into::into)
 }
 
+const ARRIVAL: Arrival = Arrival {
+    way: MessageWay::Status,
+    kind: MessageKind::Sms,
+    identity: MessageIdentity::Text,
+    names_service: false,
+};
+
 fn named(order: u64) -> OrderRef {
     let (id, account) = (OrderId(order), AccountId(order as u32));
     OrderRef { id, account, line: 1, attempt: order as u8, assignment: order as u16 }
@@ -233,6 +246,7 @@ fn arbitrary_event() -> impl Strategy<Value = Event> {
                     text,
                     late,
                     capture,
+                    arrival: ARRIVAL,
                 }))
             }),
         (any::<[u64; 3]>(), any::<i64>(), text()).prop_map(
@@ -245,6 +259,8 @@ fn arbitrary_event() -> impl Strategy<Value = Event> {
                     expires_at: Time(number),
                 },
                 cost: Micros(cost),
+                charged: None,
+                carrier: None,
             })
         ),
         prop::sample::select(events()).prop_map(|(_, event)| event),

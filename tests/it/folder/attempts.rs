@@ -46,12 +46,19 @@ fn a_start_knows_when_each_attempt_in_doubt_began_and_ended() {
     // process ended; one that was in doubt.
     let order = |id| OrderId(id);
     append(after(10), placed.into());
-    append(after(12), DoubtOrder { order: order(1), attempt: 1 }.into());
+    append(after(12), DoubtOrder { order: order(1), attempt: 1, ended: None }.into());
     append(after(13), placed.into());
     append(after(50), ClearDoubt { order: order(1), attempt: 1 }.into());
-    let next = NextAttempt { order: order(1), refused: 1, terms: of(2), timings: placed.timings };
+    let next = NextAttempt {
+        order: order(1),
+        refused: 1,
+        terms: of(2),
+        routing: placed.routing,
+        ended: None,
+        timings: placed.timings,
+    };
     append(after(51), next.into());
-    append(after(70), DoubtOrder { order: order(2), attempt: 1 }.into());
+    append(after(70), DoubtOrder { order: order(2), attempt: 1, ended: None }.into());
     drop(opened);
     // 3. What a start reads of it.
     let opened = super::opened(temp.path());

@@ -237,7 +237,7 @@ fn an_event_that_does_not_fit_the_state_is_damage_at_its_place() {
             name: "acme".into(),
             credit_limit: Micros::ZERO,
         }),
-        Event::Order(OrderEvent::OrderDoubted { order: unknown }),
+        Event::Order(OrderEvent::OrderDoubted { order: unknown, ended: None }),
     ];
     let mut groups = Groups::new();
     groups.add(Head::system(live.last_at), |all| all.extend(events));

@@ -436,7 +436,7 @@ async fn what_was_written_off_comes_back_with_the_purchase() {
     let give_up = async {
         until(doubted).await;
         let reason = FailReason::InDoubt;
-        execute(rig.orders(), FailOrder { order: id, attempt: 1, reason }).await;
+        execute(rig.orders(), FailOrder { order: id, attempt: 1, reason, ended: None }).await;
     };
     let _failed = tokio::join!(rig.buy(None), give_up);
     let provider = rig.orders().market.read_model.order(id).unwrap().provider;

@@ -5,6 +5,7 @@ mod busy;
 mod buying;
 mod cancel;
 mod doubt;
+mod facts;
 mod faults;
 mod in_part;
 mod missing;

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use nexnum::metrics::Metrics;
 use nexnum::provider::bounds::{PRICES_BYTES_MAX, REPLY_BYTES_MAX};
-use nexnum::provider::buying::{BuyOutcome, BuyRequest};
+use nexnum::provider::buying::{BuyOutcome, BuyRequest, PurchaseMade};
 use nexnum::provider::client::ProviderClient;
 use nexnum::provider::client_config::{ClientConfig, Timeouts};
 use nexnum_driver::{Credentials, Driver, ErrorKind, ExternalState, Secret};
@@ -166,7 +166,8 @@ fn a_number_is_bought_and_its_message_read() {
     ]);
     let client = handler(&server);
     run(async {
-        let BuyOutcome::Assigned(bought) = client.buy(&order(), None).await else {
+        let BuyOutcome::Assigned(PurchaseMade { bought, .. }) = client.buy(&order(), None).await
+        else {
             panic!("no number")
         };
         assert_eq!(bought.external_id, "635468024");
@@ -241,7 +242,8 @@ fn a_number_charged_in_another_currency_is_kept_and_is_the_last() {
     ]);
     let client = handler(&server);
     run(async {
-        let BuyOutcome::Assigned(bought) = client.buy(&order(), None).await else {
+        let BuyOutcome::Assigned(PurchaseMade { bought, .. }) = client.buy(&order(), None).await
+        else {
             panic!("not ours")
         };
         assert_eq!((&*bought.external_id, bought.cost), ("1", None));

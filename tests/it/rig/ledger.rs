@@ -5,7 +5,9 @@ use nexnum_engine::command::{
     Command, Deposit, Incoming, IngestMessage, ListOffers, LoadStock, OpenAccount, PlaceOrder,
     RegisterProvider, Reply, Timings,
 };
-use nexnum_engine::event::{ProviderKind, Terms};
+use nexnum_engine::event::{
+    Arrival, MessageIdentity, MessageKind, MessageWay, ProviderKind, Routing, Terms,
+};
 use nexnum_engine::group::{Groups, Head};
 use nexnum_engine::ids::{
     AccountId, CarrierId, CountryId, Number, OfferId, OrderId, Product, ProviderId, Seq, ServiceId,
@@ -21,6 +23,13 @@ const OFFER: OfferId = OfferId(1);
 const PRODUCT: Product = Product { country: CountryId(3), service: ServiceId(5) };
 const PRICE: Micros = Micros(100_000);
 const COST: Micros = Micros(50_000);
+/// How messages come here.
+const POSTED: Arrival = Arrival {
+    way: MessageWay::Callback,
+    kind: MessageKind::Sms,
+    identity: MessageIdentity::TextWithCode,
+    names_service: true,
+};
 
 /// A customer with 10.00, and own stock to spend it on.
 pub(crate) struct Furniture {
@@ -48,13 +57,15 @@ pub(crate) fn account(name: &str) -> OpenAccount {
 }
 
 /// An order on that stock.
-pub(crate) const fn order() -> PlaceOrder {
+pub(crate) fn order() -> PlaceOrder {
     PlaceOrder {
         account: ACCOUNT,
         product: PRODUCT,
         carrier: CarrierId::ANY,
         limit: PRICE,
         terms: Terms { offer: OFFER, provider: PROVIDER, price: PRICE, cost: COST },
+        max_price: None,
+        routing: Routing::default(),
         timings: Timings { lifetime_ms: 1_200_000, min_cancel_age_ms: 0 },
         idempotency: None,
     }
@@ -63,7 +74,12 @@ pub(crate) const fn order() -> PlaceOrder {
 /// A message for an order, told from others by its digest.
 pub(crate) fn message(order: OrderId, digest: u128) -> IngestMessage {
     let (sender, text, code) = ("Telegram".into(), "code 12345".into(), "12345".into());
-    IngestMessage { order, message: Incoming { digest, sender, text, code }, callback: None }
+    IngestMessage {
+        order,
+        message: Incoming { digest, sender, text, code },
+        arrival: POSTED,
+        callback: None,
+    }
 }
 
 /// Decides a command and appends what happened, as one row.

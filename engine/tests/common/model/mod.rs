@@ -161,6 +161,17 @@ fn at<T>(list: &[T], id: usize) -> Option<&T> {
     list.get(id.checked_sub(1)?)
 }
 
+/// How an attempt ended is told in few words.
+fn check_end(command: &Command) -> Result<(), &'static str> {
+    let (Command::NextAttempt(NextAttempt { ended, .. })
+    | Command::DoubtOrder(DoubtOrder { ended, .. })
+    | Command::FailOrder(FailOrder { ended, .. })) = command
+    else {
+        return Ok(());
+    };
+    need(ended.as_ref().is_none_or(|ended| ended.word.len() <= 64), "invalid_field")
+}
+
 fn need(holds: bool, code: &'static str) -> Result<(), &'static str> {
     if holds { Ok(()) } else { Err(code) }
 }
@@ -196,6 +207,7 @@ impl Model {
 
     /// What the engine must answer.
     pub fn execute(&mut self, now: Time, command: &Command) -> Answer {
+        check_end(command)?;
         match command {
             Command::OpenLedger(OpenLedger { terms }) => self.open_ledger(*terms),
             Command::BeginEpoch(BeginEpoch { epoch }) => self.begin_epoch(epoch.epoch),
@@ -217,30 +229,24 @@ impl Model {
                 self.load(now, *offer, *cost, *price, numbers)
             }
             Command::PlaceOrder(order) => self.place(now, order),
-            Command::NextAttempt(NextAttempt { order, refused, terms, timings }) => {
+            Command::NextAttempt(NextAttempt { order, refused, terms, timings, .. }) => {
                 self.next_attempt(now, *order, *refused, *terms, *timings)
             }
-            Command::DoubtOrder(DoubtOrder { order, attempt }) => {
+            Command::DoubtOrder(DoubtOrder { order, attempt, .. }) => {
                 self.doubt(*order, *attempt, true)
             }
             Command::ClearDoubt(ClearDoubt { order, attempt }) => {
                 self.doubt(*order, *attempt, false)
             }
-            Command::AssignNumber(AssignNumber {
-                order,
-                attempt,
-                number,
-                external_id,
-                cost,
-                timings,
-            }) => {
-                let index = self.running(*order, *attempt)?;
+            Command::AssignNumber(given) => {
+                let index = self.running(given.order, given.attempt)?;
+                let AssignNumber { number, external_id, cost, timings, .. } = given;
                 self.adopt(now, index, *number, external_id, *cost, *timings)
             }
-            Command::FailOrder(FailOrder { order, attempt, reason }) => {
+            Command::FailOrder(FailOrder { order, attempt, reason, .. }) => {
                 self.give_up(now, *order, *attempt, *reason)
             }
-            Command::IngestMessage(IngestMessage { order, message, callback }) => {
+            Command::IngestMessage(IngestMessage { order, message, arrival: _, callback }) => {
                 let answer = self.ingest(*order, message)?;
                 if let Some(callback) = callback {
                     self.end_callback(*callback, CallbackOutcome::Accepted);

@@ -5,7 +5,7 @@ use std::time::Instant;
 use nexnum_engine::command::{
     Deposit, LoadStock, OpenAccount, PlaceOrder, RegisterProvider, RevokeKey, Timings,
 };
-use nexnum_engine::event::Terms;
+use nexnum_engine::event::{Routing, Terms};
 use nexnum_engine::group::{Groups, Head};
 use nexnum_engine::ids::{AccountId, KeyId, Number};
 
@@ -34,9 +34,19 @@ fn with_orders(now: Time, ends_in_ms: u64, orders: u64) -> Engine {
     for n in 0..orders {
         let (account, product, carrier) = (AccountId(1), PRODUCT, CarrierId::ANY);
         let timings = Timings { lifetime_ms: ends_in_ms + n, min_cancel_age_ms: 0 };
-        let (limit, idempotency) = (PRICE, None);
         execute(
-            PlaceOrder { account, product, carrier, limit, terms, timings, idempotency }.into(),
+            PlaceOrder {
+                account,
+                product,
+                carrier,
+                limit: PRICE,
+                max_price: None,
+                terms,
+                routing: Routing::default(),
+                timings,
+                idempotency: None,
+            }
+            .into(),
         );
     }
     engine

@@ -7,7 +7,7 @@ async fn each_pause_of_a_provider_goes_on_after_a_restart_at_the_same_address() 
     let folder = tempfile::tempdir().unwrap();
     let started = |base_url: Option<&str>| {
         let mut connected = connected_at(base_url);
-        connected.keep_basis(&Arc::new(CostBases::open(folder.path())), 1);
+        connected.keep_basis(&Arc::new(CostBases::open(folder.path())));
         connected.resume_pauses(Time(1_000_000));
         connected
     };
