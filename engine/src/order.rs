@@ -40,7 +40,8 @@ pub struct OrderRef {
     pub line: u16,
     /// Which attempt to buy its number, from 1.
     pub attempt: u8,
-    /// Which of the numbers that the line was given, from 1; 0 if the attempt has brought none.
+    /// Which of the numbers that the line was given, from 1; 0 if the attempt has brought none. An
+    /// event about a purchase beside the number's, which goes back, has it all the same.
     pub assignment: u16,
 }
 

@@ -7,11 +7,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use common::arbitrary::{Arbitrary, Rng, START};
 use common::proof::{Recorded, replay};
+use nexnum_engine::Engine;
 use nexnum_engine::audit::audit;
 use nexnum_engine::event::{
     AccountEvent, CallbackEvent, Closing, Completion, Event, LedgerEvent, MemoryEvent, OfferEvent,
     OrderEvent, Placement, Receipt, UpstreamEvent,
 };
+use nexnum_engine::group::{KeyUse, Made};
 use nexnum_engine::ids::{AccountId, Number, OfferId, OrderId, ProviderId};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::OrderRef;
@@ -278,5 +280,45 @@ fn an_event_applied_twice_is_noticed() {
 fn a_sound_ledger_is_not_complained_of() {
     for seed in 0..20 {
         assert!(!is_noticed(&ledger(seed)), "seed {seed}");
+    }
+}
+
+#[test]
+fn a_head_whose_key_stands_for_another_order_or_account_is_noticed() {
+    std::panic::set_hook(Box::new(|_| {}));
+    let mut arbitrary = Arbitrary::new(Rng::new(3));
+    let (mut recorded, mut now) = (Recorded::new(arbitrary.policy()), START);
+    let mut market = Arbitrary::market().into_iter();
+    for _ in 0..2_000 {
+        let command = market.next().unwrap_or_else(|| arbitrary.command(recorded.state()));
+        let _ = recorded.execute(now, &command);
+        now = now.plus_ms(arbitrary.pause_ms());
+    }
+    let damages: [fn(&mut KeyUse); 3] = [
+        |key| key.account = UNKNOWN,
+        |key| key.made = Made::Order(OrderId(1_000_000)),
+        // One that was placed before, where there is one.
+        |key| {
+            let Made::Order(made) = key.made;
+            key.made = Made::Order(OrderId(made.0 - 1));
+        },
+    ];
+    let groups: Vec<_> = recorded.groups.iter().collect();
+    let is_keyed = |at: &usize| groups[*at].0.key_use.is_some();
+    let keyed: Vec<usize> = (0..groups.len()).filter(is_keyed).take(8).collect();
+    assert!(keyed.len() > 3, "orders came with keys");
+    for at in keyed {
+        for damage in damages {
+            let replayed = catch_unwind(|| {
+                let mut engine = Engine::default();
+                for (head, events) in &groups[..at] {
+                    engine.replay(head, events);
+                }
+                let (mut head, events) = (groups[at].0.clone(), groups[at].1);
+                head.key_use.iter_mut().for_each(damage);
+                engine.replay(&head, events);
+            });
+            assert!(replayed.is_err(), "group {at}");
+        }
     }
 }

@@ -111,7 +111,8 @@ impl Purchase {
         let orders = Arc::clone(&self.orders);
         let mut calling = None;
         if let Err(panic) = caught(self.buy(&orders, claimed, &mut calling)).await {
-            unknown::doubt_after_panic(&orders, self.id, self.last, self.tried).await;
+            let last = (self.last, self.ended);
+            unknown::doubt_after_panic(&orders, self.id, last, self.tried).await;
             drop(calling);
             resume_unwind(panic);
         }
@@ -180,7 +181,7 @@ impl Purchase {
         match &outcome {
             BuyOutcome::Assigned(made) => held.charge(made.bought.cost),
             BuyOutcome::InDoubt(_) => held.charge(None),
-            BuyOutcome::Refused(_) => drop(held),
+            BuyOutcome::Refused(_, _) => drop(held),
         }
         let named = self.named_price(&connected, &claim, &outcome);
         self.note(&connected, &claim, (&outcome, named));
@@ -190,7 +191,7 @@ impl Purchase {
                 connected.bought(&made.bought.external_id, Look { asked: began, answered });
                 self.assign(order, &connected, (claim, began), made).await
             }
-            BuyOutcome::Refused(_) => {
+            BuyOutcome::Refused(_, _) => {
                 if let NamedPrice::Sold(terms) = named {
                     self.reprice(order, &connected, claim, terms).await;
                 }
@@ -245,7 +246,7 @@ impl Purchase {
                     least_cost::note_charge(&self.orders, connected, self.id, bought_at, cost);
                 }
             }
-            BuyOutcome::Refused(error) => {
+            BuyOutcome::Refused(error, _) => {
                 let follows = consequence::of(error.kind);
                 if let Some(input) = connected.refusal_counts(error.kind) {
                     connected.record_error(input, (now, Op::Buy, Some(self.id)), error);
@@ -285,7 +286,7 @@ impl Purchase {
         claim: &Claim,
         outcome: &BuyOutcome,
     ) -> NamedPrice {
-        let BuyOutcome::Refused(error) = outcome else { return NamedPrice::Nothing };
+        let BuyOutcome::Refused(error, _) = outcome else { return NamedPrice::Nothing };
         let Some(terms) = named_cost(connected, claim, error) else { return NamedPrice::Nothing };
         let now = self.orders.market.clock.now();
         if connected.least_costs().believes_named(claim, terms.cost, now) {

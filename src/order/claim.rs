@@ -105,8 +105,8 @@ pub fn claim(
     let (mut cheapest_above, mut busy) = (None, None::<Duration>);
     let (mut skipped, turn) = (SkippedAsks::default(), Cell::new(None));
     // What is beyond the first few is not told.
-    let mut pass = |ask: &Ask, why: Skip| {
-        skipped.push(SkippedAsk { offer: ask.offer, reason: why.reason() });
+    let mut pass = |ask: &Ask, reason: SkipReason| {
+        skipped.push(SkippedAsk { offer: ask.offer, reason });
     };
     let take_turn = || {
         let taken = grid.take_turn();
@@ -123,7 +123,7 @@ pub fn claim(
                 if why == Skip::AboveMax {
                     cheapest_above = cheapest_above.or(Some(ask.price));
                 }
-                pass(&ask, why);
+                pass(&ask, why.reason());
                 continue;
             }
         }
@@ -131,7 +131,7 @@ pub fn claim(
             Ok(admission) => admission,
             Err(Limited { retry_after }) => {
                 busy = Some(busy.map_or(retry_after, |other| other.min(retry_after)));
-                pass(&ask, Skip::Busy);
+                pass(&ask, SkipReason::Busy);
                 continue;
             }
         };
@@ -143,11 +143,13 @@ pub fn claim(
             }
             Err(ClaimRefusal::PriceMoved(price)) => {
                 cheapest_above = cheapest_above.or(Some(price));
-                pass(&ask, Skip::AboveMax);
+                pass(&ask, SkipReason::PriceMoved);
             }
-            Err(ClaimRefusal::Closed) => pass(&ask, Skip::Closed),
-            Err(ClaimRefusal::UnknownOffer | ClaimRefusal::SoldOut) => pass(&ask, Skip::OutOfStock),
-            Err(ClaimRefusal::Busy) => pass(&ask, Skip::Busy),
+            Err(ClaimRefusal::Closed) => pass(&ask, SkipReason::Closed),
+            Err(ClaimRefusal::UnknownOffer | ClaimRefusal::SoldOut) => {
+                pass(&ask, SkipReason::OutOfStock)
+            }
+            Err(ClaimRefusal::Busy) => pass(&ask, SkipReason::Busy),
         }
     }
     if let Some(retry_after) = busy {

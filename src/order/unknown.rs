@@ -56,7 +56,7 @@ impl LastCall {
 pub(crate) async fn doubt_after_panic(
     orders: &Arc<Orders>,
     id: OrderId,
-    last: LastCall,
+    (last, ended): (LastCall, Option<AttemptEnd>),
     tried: Vec<OfferId>,
 ) {
     let order = orders.market.read_model.order(id);
@@ -74,7 +74,9 @@ pub(crate) async fn doubt_after_panic(
         |known: &Numberless| connected.is_some_and(|it| !it.showed(&known.external_id, began));
     let numberless = last.answer.filter(is_new);
     tracing::warn!(order = id.0, "the task of a purchase panicked: it is in doubt");
-    let ended = Some(attempt_end::of(AttemptError::Failed));
+    // Of a call that was under way no end is known but this one.
+    let ended = ended.filter(|_| last.began.is_none());
+    let ended = ended.or(Some(attempt_end::of(AttemptError::Failed)));
     let unknown = UnknownAttempt { claim: None, window, numberless, ended };
     doubt(Arc::clone(orders), order, unknown, tried).await;
 }
@@ -109,7 +111,8 @@ async fn record(
     let (id, attempt) = (order.id, order.attempt);
     if let Some(Numberless { external_id, cost }) = numberless {
         let (external_id, cost) = (external_id.clone(), *cost);
-        let named = NamePurchase { order: id, attempt, external_id, cost };
+        let ended = ended.clone();
+        let named = NamePurchase { ended, order: id, attempt, external_id, cost };
         match orders.record(order, &named, order.deadline).await {
             // That one is another order's: ours may have been made, under another id.
             Ok(Err(Reject::DuplicatePurchase(_))) => {

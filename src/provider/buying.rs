@@ -27,13 +27,22 @@ pub struct PurchaseMade {
     pub charged: Option<Charged>,
 }
 
+/// By whom a purchase was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefusedBy {
+    /// The provider: its reply says so.
+    Provider,
+    /// Us: no reply came, and nothing can have been bought.
+    Us,
+}
+
 /// How a buy ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BuyOutcome {
     /// The number is ours.
     Assigned(PurchaseMade),
     /// Certainly nothing was bought.
-    Refused(ProviderError),
+    Refused(ProviderError, RefusedBy),
     /// It may have been bought: ask the provider before buying again.
     InDoubt(UnknownPurchase),
 }
@@ -47,4 +56,6 @@ pub struct UnknownPurchase {
     pub began: Instant,
     /// A whole reply came that says nothing: it was made before, if at all.
     pub answered: bool,
+    /// What the provider said, where a reply came.
+    pub said: Option<ProviderError>,
 }

@@ -23,7 +23,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::active::{Depth, OpenList, Reach, SharedLists, paged};
 use super::admission::Room;
 use super::bounds::bytes_max;
-use super::buying::{BuyOutcome, BuyRequest, PurchaseMade, UnknownPurchase};
+use super::buying::{BuyOutcome, BuyRequest, PurchaseMade, RefusedBy, UnknownPurchase};
 use super::client_config::{ClientConfig, ClientError, Timeouts};
 use super::consequence::{self, Pause, Retry};
 use super::cost_basis::CostBases;
@@ -189,12 +189,13 @@ impl ProviderClient {
     /// up for is ours, at no known cost, and the last one.
     pub async fn buy(&self, request: &BuyRequest, admission: Option<Admission>) -> BuyOutcome {
         if let Err(error) = self.currency.check(Op::Buy, None) {
-            return BuyOutcome::Refused(error);
+            return BuyOutcome::Refused(error, RefusedBy::Us);
         }
         let max_price = match request.max_price.map(|most| self.rate.to_provider(most)) {
             Some(None) => {
                 let what = "the price limit is out of range";
-                return BuyOutcome::Refused(ProviderError::new(ErrorKind::PriceTooLow, true, what));
+                let error = ProviderError::new(ErrorKind::PriceTooLow, true, what);
+                return BuyOutcome::Refused(error, RefusedBy::Us);
             }
             Some(Some(text)) => Some(text),
             None => None,
@@ -209,27 +210,29 @@ impl ProviderClient {
         let began = Instant::now();
         let mut way = Way::Admitted(admission, Exchange::default());
         let asked = self.ask_by(Op::Buy, &slots, &mut way).await;
-        let in_doubt = |what| {
-            let Exchange { began: sent, answered } = way.exchange();
-            let began = sent.unwrap_or(began);
-            BuyOutcome::InDoubt(UnknownPurchase { what, began, answered })
+        let Exchange { began: sent, answered, replied } = way.exchange();
+        let in_doubt = |what, said: ProviderError| {
+            let (began, said) = (sent.unwrap_or(began), replied.then_some(said));
+            BuyOutcome::InDoubt(UnknownPurchase { what, began, answered, said })
         };
         let output = match asked {
             Ok(output) => output,
             Err(error) if error.certain => {
                 let price = error.price.and_then(|price| self.rate.to_ledger(price, Rounding::Up));
-                return BuyOutcome::Refused(ProviderError { price, ..error });
+                let by = if replied { RefusedBy::Provider } else { RefusedBy::Us };
+                return BuyOutcome::Refused(ProviderError { price, ..error }, by);
             }
-            Err(error) => return in_doubt(format!("{error}: {}", error.excerpt)),
+            Err(error) => return in_doubt(format!("{error}: {}", error.excerpt), error),
         };
         let Output::Bought(bought) = output else {
-            return in_doubt(wrong_output(Op::Buy).excerpt);
+            let wrong = wrong_output(Op::Buy);
+            return in_doubt(wrong.excerpt.clone(), wrong);
         };
         // A cost beyond all range is no reason to forget a number that is ours.
         let known = self.currency.check(Op::Buy, bought.currency).is_ok();
         let cost = bought.cost.filter(|_| known);
-        let currency = bought.currency.or_else(|| self.currency.expected());
-        let charged = bought.cost.map(|amount| self.rate.charged(amount, currency));
+        let currency = bought.currency.or_else(|| self.currency.expected().filter(|_| known));
+        let charged = bought.cost.map(|amount| self.rate.charged(amount, currency, known));
         let cost = cost.and_then(|cost| self.rate.to_ledger(cost, Rounding::Up));
         BuyOutcome::Assigned(PurchaseMade { bought: Bought { cost, ..bought }, charged })
     }

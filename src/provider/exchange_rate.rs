@@ -34,9 +34,15 @@ impl ExchangeRate {
         to_micros(Decimal::new(amount.0, 6).checked_mul(self.0)?, rounding)
     }
 
-    /// What a provider charged in its currency, as it said so.
-    pub(super) fn charged(self, amount: Micros, currency: Option<Currency>) -> Charged {
-        let rate = self.to_string().into();
+    /// What a provider charged, as it said so. `is_right` says that it is in the currency that the
+    /// rate is for.
+    pub(super) fn charged(
+        self,
+        amount: Micros,
+        currency: Option<Currency>,
+        is_right: bool,
+    ) -> Charged {
+        let rate = is_right.then(|| self.to_string().into());
         Charged { amount, currency: currency.map(Currency::letters), rate }
     }
 

@@ -25,6 +25,8 @@ pub(super) struct Exchange {
     pub(super) began: Option<Instant>,
     /// A whole reply came, and not one that a front end gives for a server that may be at work.
     pub(super) answered: bool,
+    /// A whole reply came.
+    pub(super) replied: bool,
 }
 
 impl Way {
@@ -66,7 +68,10 @@ impl Way {
     /// Notes that a whole reply of this status came.
     pub(super) const fn replied(&mut self, status: u16) {
         match self {
-            Self::Admitted(_, exchange) => exchange.answered = !matches!(status, 408 | 500..),
+            Self::Admitted(_, exchange) => {
+                exchange.answered = !matches!(status, 408 | 500..);
+                exchange.replied = true;
+            }
             Self::Lane(_) | Self::Last | Self::Promised(..) => {}
         }
     }

@@ -247,8 +247,9 @@ impl Wire for SkippedAsks {
     fn take(input: &mut &[u8]) -> Result<Self, RecordError> {
         let mut skipped = Self::default();
         for ask in <Vec<SkippedAsk> as Wire>::take(input)? {
+            // A newer program may keep more of them.
             if !skipped.push(ask) {
-                return Err(RecordError::OutOfRange);
+                return Err(RecordError::NewerField);
             }
         }
         Ok(skipped)
@@ -308,7 +309,7 @@ enums! {
     ProviderKind { 1 Own, 2 Driven }
     Closing { 1 Completed, 2 Cancelled, 3 TimedOut }
     SkipReason {
-        1 OtherCarrier, 2 Tried, 3 Closed, 4 OutOfStock, 5 AboveLimit, 6 CannotPay, 7 Busy
+        1 OtherCarrier, 2 Tried, 3 Closed, 4 OutOfStock, 5 AboveLimit, 6 CannotPay, 7 Busy, 8 PriceMoved
     }
     AttemptError {
         1 NoNumbers, 2 NoBalance, 3 BadKey, 4 BadService, 5 BadCountry, 6 PriceTooLow, 7 Banned,

@@ -48,7 +48,7 @@ async fn told(base_url: &str, proxy: Option<&str>) -> String {
         ..BuyRequest::default()
     };
     let outcome = client(base_url, proxy).unwrap().buy(&request, None).await;
-    let BuyOutcome::Refused(error) = outcome else { panic!("{outcome:?}") };
+    let BuyOutcome::Refused(error, _) = outcome else { panic!("{outcome:?}") };
     assert!(error.certain, "{error:?}");
     assert!(!error.excerpt.contains("KEY"), "{}", error.excerpt);
     error.excerpt

@@ -7,13 +7,33 @@ use nexnum_engine::account::Book;
 use nexnum_engine::event::{
     AccountEvent, Event, OfferEvent, OrderEvent, Placement, Receipt, Terms, UpstreamEvent,
 };
-use nexnum_engine::group::{Head, KeyUse};
+use nexnum_engine::group::{Head, KeyUse, Made};
 use nexnum_engine::ids::{AccountId, Number, OfferId, OrderId, ProviderId};
 use nexnum_engine::limits::REPLIES_KEPT_MS;
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::OrderRef;
 use nexnum_engine::state::State;
 use nexnum_engine::time::Time;
+
+/// What an event brings to its order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Brings {
+    Order,
+    Attempt,
+    Number,
+    Neither,
+}
+
+impl Brings {
+    const fn of(event: &OrderEvent) -> Self {
+        match event {
+            OrderEvent::OrderPlaced(_) => Self::Order,
+            OrderEvent::AttemptStarted { .. } => Self::Attempt,
+            OrderEvent::NumberAssigned { .. } => Self::Number,
+            _ => Self::Neither,
+        }
+    }
+}
 
 /// How an order's money left escrow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +61,7 @@ struct Sale {
 pub(crate) struct Auditor {
     books: BTreeMap<Book, i128>,
     sales: BTreeMap<OrderId, Sale>,
-    /// How the last event of each order's newest attempt named it.
+    /// How events name each order by now.
     named: BTreeMap<OrderId, OrderRef>,
     keys: BTreeMap<(AccountId, u128), (u128, Time)>,
     references: BTreeSet<(AccountId, u128)>,
@@ -109,7 +129,7 @@ impl Auditor {
 
     fn see_order(&mut self, at: Time, event: &OrderEvent) -> Result<(), String> {
         let named = event.order();
-        self.name(named, matches!(event, OrderEvent::OrderPlaced(_)))?;
+        self.name(named, Brings::of(event))?;
         let order = named.id;
         match event {
             OrderEvent::OrderPlaced(Placement { limit, terms, assignment, .. }) => {
@@ -150,7 +170,7 @@ impl Auditor {
 
     fn see_upstream(&mut self, event: &UpstreamEvent) -> Result<(), String> {
         let named = event.order();
-        self.name(named, false)?;
+        self.name(named, Brings::Neither)?;
         let OrderRef { id: order, attempt, .. } = named;
         match event {
             UpstreamEvent::PurchaseCharged { amount, .. } => {
@@ -201,33 +221,39 @@ impl Auditor {
         Ok(())
     }
 
-    /// Holds how an event names its order against those before it: an order has one buyer, its
-    /// attempts and numbers count up from 1, and an attempt that has brought none names none.
-    fn name(&mut self, named: OrderRef, is_new: bool) -> Result<(), String> {
-        let complaint = || format!("an event names {named:?}, which is not how its order is");
-        let known = if is_new {
-            self.named.entry(named.id).or_insert(OrderRef { assignment: 0, ..named })
-        } else {
-            self.named.get_mut(&named.id).ok_or_else(complaint)?
+    /// Holds how an event names its order against those before it: an order has one buyer and one
+    /// line, and only what brings the next attempt or the number names it first.
+    fn name(&mut self, named: OrderRef, brings: Brings) -> Result<(), String> {
+        let known = self.named.get(&named.id).copied();
+        let is_next = |next: fn(OrderRef) -> OrderRef| {
+            known.is_some_and(|known| known.assignment == 0 && named == next(known))
         };
-        let whole = (named.account, named.line) == (known.account, 1) && named.attempt > 0;
-        let fits = match named.attempt {
-            present if present == known.attempt => {
-                (known.assignment..=known.assignment + 1).contains(&named.assignment)
+        let fits = match brings {
+            Brings::Order => {
+                let (line, attempt) = (named.line, named.attempt);
+                known.is_none() && (line, attempt) == (1, 1) && named.assignment <= 1
             }
-            next if next == known.attempt + 1 => known.assignment == 0 && named.assignment == 0,
-            earlier => earlier < known.attempt && named.assignment == 0,
+            Brings::Attempt => is_next(|it| OrderRef { attempt: it.attempt + 1, ..it }),
+            Brings::Number => is_next(|it| OrderRef { assignment: 1, ..it }),
+            Brings::Neither => known.is_some_and(|known| {
+                let is_earlier = (1..known.attempt).contains(&named.attempt);
+                let earlier = OrderRef { attempt: named.attempt, assignment: 0, ..known };
+                named == known || is_earlier && named == earlier
+            }),
         };
-        let first = !is_new || named.attempt == 1;
-        if named.attempt >= known.attempt {
-            *known = named;
+        if brings != Brings::Neither {
+            self.named.insert(named.id, named);
         }
-        need(whole && fits && first, complaint)
+        need(fits, || format!("an event names {named:?}, and its order is {known:?}"))
     }
 
     /// Sees the head of a group, before its events.
     pub(crate) fn see_head(&mut self, head: &Head) -> Result<(), String> {
-        let Some(KeyUse { account, used, .. }) = head.key_use else { return Ok(()) };
+        let Some(KeyUse { account, used, made: Made::Order(made) }) = head.key_use else {
+            return Ok(());
+        };
+        let is_next = self.sales.last_key_value().map_or(0, |(order, _)| order.0) + 1 == made.0;
+        need(is_next, || format!("a key stands for order {made}, which is not the next"))?;
         let before = self.keys.insert((account, used.key), (used.fingerprint, head.at));
         let free = before.is_none_or(|(_, first)| head.at.ms_since(first) >= REPLIES_KEPT_MS);
         need(free, || format!("account {account} used a key for two orders"))

@@ -13,7 +13,7 @@ mod order;
 mod upstream;
 
 use crate::account::Transaction;
-use crate::event::Event;
+use crate::event::{Event, OrderEvent};
 use crate::group::{Head, Made};
 use crate::replies::StoredReply;
 use crate::state::State;
@@ -33,8 +33,12 @@ impl State {
             self.apply_event(head.at, event);
         }
         if let Some((account, key, reply)) = reply {
-            let Made::Order(order) = reply.made;
-            assert!(self.orders.contains(order), "a key's answer names what was made");
+            let Made::Order(made) = reply.made;
+            let is_it = |event: &Event| {
+                let Event::Order(OrderEvent::OrderPlaced(placed)) = event else { return false };
+                (placed.order.id, placed.order.account) == (made, account)
+            };
+            assert!(events.iter().any(is_it), "a key's answer names what its command made");
             assert!(self.replies.insert(account, key, reply), "an idempotency key has one effect");
         }
     }

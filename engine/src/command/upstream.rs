@@ -1,6 +1,6 @@
 //! What may be asked for an order's purchases at their providers.
 
-use crate::event::{OrphanEnd, ProviderWord};
+use crate::event::{AttemptEnd, OrphanEnd, ProviderWord};
 use crate::ids::{OrderId, ProviderId};
 use crate::money::Micros;
 use crate::time::Time;
@@ -36,6 +36,8 @@ pub struct SettleOrphan {
 /// The attempt's purchase was answered with its id and without a number: it is in doubt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamePurchase {
+    /// Why its attempt is in doubt, where that is known.
+    pub ended: Option<AttemptEnd>,
     /// For which order it was bought.
     pub order: OrderId,
     /// In which attempt.

@@ -3,6 +3,7 @@
 
 use crate::activation::Input;
 use crate::command::Caller;
+use crate::event::{AttemptEnd, WORD_LEN_MAX};
 use crate::ids::OrderId;
 use crate::limits::ROWS_MAX;
 use crate::money::{COST_MAX, Micros};
@@ -46,4 +47,10 @@ pub(super) fn waiting(state: &State, id: OrderId, attempt: u8) -> Result<&Order,
     let order = state.order(id).ok_or(Reject::UnknownOrder)?;
     order.state.after(Input::Assign)?;
     if order.attempt == attempt { Ok(order) } else { Err(Reject::StaleAttempt) }
+}
+
+/// Refuses an attempt's end whose word is too long.
+pub(super) fn check_end(ended: Option<&AttemptEnd>) -> Result<(), Reject> {
+    let fits = ended.is_none_or(|ended| ended.word.len() <= WORD_LEN_MAX);
+    if fits { Ok(()) } else { Err(Reject::OutOfBounds("word")) }
 }

@@ -1,6 +1,6 @@
 //! An order from its placement to its number, or to its refund without one.
 
-use super::check::{bounded, check_cost, waiting};
+use super::check::{bounded, check_cost, check_end, waiting};
 use super::upstream::recovered;
 use crate::account::Book;
 use crate::activation::{ActivationState, Assignment};
@@ -8,9 +8,7 @@ use crate::command::{
     AssignNumber, ClearDoubt, DoubtOrder, Effect, FailOrder, NextAttempt, PlaceOrder, Placed,
     RecoverLoss, Timings,
 };
-use crate::event::{
-    AttemptEnd, Event, OrderEvent, Placement, ProviderKind, RATE_LEN_MAX, Terms, WORD_LEN_MAX,
-};
+use crate::event::{AttemptEnd, Event, OrderEvent, Placement, ProviderKind, RATE_LEN_MAX, Terms};
 use crate::group::Made;
 use crate::ids::{AccountId, CarrierId, Number, OrderId, OrderNumber, Product};
 use crate::limits::{ATTEMPTS_MAX, BUY_TIME_MS, NAME_LEN_MAX};
@@ -193,12 +191,6 @@ pub(super) fn clear_doubt(
     Ok(Effect::Done)
 }
 
-/// Refuses an attempt's end whose word is too long.
-fn check_end(ended: Option<&AttemptEnd>) -> Result<(), Reject> {
-    let fits = ended.is_none_or(|ended| ended.word.len() <= WORD_LEN_MAX);
-    if fits { Ok(()) } else { Err(Reject::OutOfBounds("word")) }
-}
-
 /// Refuses what would buy a second number, or forget a first, while it is unknown whether
 /// the attempt bought one.
 const fn check_doubt(order: &Order) -> Result<(), Reject> {
@@ -235,7 +227,8 @@ pub(super) fn assign(
     if given.carrier.as_ref().is_some_and(|carrier| carrier.len() > NAME_LEN_MAX) {
         return Err(Reject::OutOfBounds("carrier"));
     }
-    if given.charged.as_ref().is_some_and(|charged| charged.rate.len() > RATE_LEN_MAX) {
+    let rate = given.charged.as_ref().and_then(|charged| charged.rate.as_ref());
+    if rate.is_some_and(|rate| rate.len() > RATE_LEN_MAX) {
         return Err(Reject::OutOfBounds("rate"));
     }
     if let Some(other) = state.purchase(order.provider, external_id) {

@@ -1,12 +1,11 @@
 //! Purchases beside the one that an order has, what they cost, and ends at providers.
 
 use super::activation::closed;
-use super::check::{bounded, check_cost, waiting};
+use super::check::{bounded, check_cost, check_end, waiting};
 use crate::activation::{ActivationState, Input};
 use crate::command::{Effect, EndByProvider, EndUpstream, FindOrphan, NamePurchase, SettleOrphan};
 use crate::event::{
-    AttemptEnd, AttemptError, ChargeReason, Closing, Event, OrderEvent, OrphanEnd, ProviderKind,
-    ProviderWord, UpstreamEvent,
+    ChargeReason, Closing, Event, OrderEvent, OrphanEnd, ProviderKind, ProviderWord, UpstreamEvent,
 };
 use crate::ids::{OrderId, ProviderId};
 use crate::limits::NAME_LEN_MAX;
@@ -54,7 +53,8 @@ pub(super) fn name_purchase(
     named: &NamePurchase,
     events: &mut Vec<Event>,
 ) -> Result<Effect, Reject> {
-    let &NamePurchase { order: id, attempt, ref external_id, cost } = named;
+    let &NamePurchase { order: id, attempt, ref external_id, cost, ref ended } = named;
+    check_end(ended.as_ref())?;
     let order = waiting(state, id, attempt)?;
     let provider = order.provider;
     if state.providers[provider].kind != ProviderKind::Driven {
@@ -74,7 +74,7 @@ pub(super) fn name_purchase(
     if !order.in_doubt {
         events.push(Event::Order(OrderEvent::OrderDoubted {
             order: order.reference(),
-            ended: Some(AttemptEnd { error: AttemptError::NoNumberYet, word: "".into() }),
+            ended: ended.clone(),
         }));
     }
     if !is_known {

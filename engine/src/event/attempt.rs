@@ -8,7 +8,8 @@ use crate::money::Micros;
 pub enum SkipReason {
     /// It is for another carrier.
     OtherCarrier,
-    /// The order had tried it.
+    /// The order had tried it, or is not to try it: it had sold out under the order, or what was
+    /// bought of it before could not be sold.
     Tried,
     /// Its provider was closed.
     Closed,
@@ -18,8 +19,11 @@ pub enum SkipReason {
     AboveLimit,
     /// Our account at its provider held less than it costs.
     CannotPay,
-    /// Its provider had no room for one more purchase, or had asked for a pause.
+    /// Its provider had no room for one more purchase, or had asked for a pause; or more claims of
+    /// it were open than are counted.
     Busy,
+    /// Its price had moved above the buyer's limit, or above what had been looked at.
+    PriceMoved,
 }
 
 /// An ask that was passed over.
@@ -54,11 +58,11 @@ impl SkippedAsks {
 /// How the offer of an attempt was chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Routing {
-    /// Which driver document its provider is asked by: the first eight bytes of the document's
+    /// Which driver document its provider was asked by when the offer was claimed: the first eight bytes of the document's
     /// BLAKE3 hash, the lowest first. `None` of own stock.
     pub document: Option<u64>,
-    /// The turn by which asks of one price were shared out among providers. `None` where there was
-    /// nothing to share.
+    /// The last turn that was taken on the way to it, by which asks of one price are shared out
+    /// among providers. `None` where there was nothing to share.
     pub turn: Option<u64>,
     /// The asks before it.
     pub skipped: SkippedAsks,
@@ -74,8 +78,9 @@ pub struct Charged {
     pub amount: Micros,
     /// That currency, three letters of ISO 4217, where it is known.
     pub currency: Option<[u8; 3]>,
-    /// Units of the ledger's currency for one unit of it, a decimal number.
-    pub rate: Box<str>,
+    /// Units of the ledger's currency for one unit of it, a decimal number. `None` where the amount
+    /// is in another currency than the provider is set up for.
+    pub rate: Option<Box<str>>,
 }
 
 /// Why an attempt brought no number, or is not known to have brought one.
@@ -107,13 +112,13 @@ pub enum AttemptError {
     Unmapped,
     /// Another refusal.
     Other,
-    /// Nothing was sent: our own limits or setup forbade the call.
+    /// Nothing was sent: our own limits or setup forbade the call, or there was no connection.
     NotSent,
     /// The provider gave a number that cannot be sold.
     UnfitNumber,
     /// The provider gave an id and no number.
     NoNumberYet,
-    /// The provider's answer did not come, or does not say what was bought.
+    /// The provider's answer did not come.
     NoAnswer,
     /// The program failed during the call, or ended.
     Failed,
@@ -127,7 +132,8 @@ pub const WORD_LEN_MAX: usize = 64;
 pub struct AttemptEnd {
     /// Why.
     pub error: AttemptError,
-    /// The provider's own word, with numbers, codes and keys masked; empty where it said none.
+    /// How the provider's reply begins, behind its HTTP status where that is no success; long
+    /// figures, keys and addresses are masked. Empty where no reply came.
     pub word: Box<str>,
 }
 

@@ -1,6 +1,6 @@
 //! What makes an event long.
 
-/// What an event holds besides some twenty integers and a name: bounds its bytes on disk.
+/// What an event holds besides some fifty integers: bounds its bytes on disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bulk {
     /// Rows of its list.

@@ -91,7 +91,7 @@ pub enum MessageIdentity {
     Text,
 }
 
-/// How a message came: what decides later whether it counts.
+/// How a message came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Arrival {
     /// By which way.
@@ -100,7 +100,8 @@ pub struct Arrival {
     pub kind: MessageKind,
     /// By what it is known.
     pub identity: MessageIdentity,
-    /// Whether it clearly names the service that was bought.
+    /// Whether sender or text have the name of the service that was bought, be it as part of
+    /// another's.
     pub names_service: bool,
 }
 
@@ -197,7 +198,8 @@ pub enum OrderEvent {
         assignment: Assignment,
         /// What the provider charged.
         cost: Micros,
-        /// The same as the provider said it; `None` where it did not, and of own stock.
+        /// The same as the provider said it; `None` where it did not, where the number was found in
+        /// a list of what is open, and of own stock.
         charged: Option<Charged>,
         /// The provider's word for the carrier that it gave, where it said one.
         carrier: Option<Box<str>>,
@@ -214,7 +216,7 @@ pub enum OrderEvent {
         provider: ProviderId,
         /// What is written off against it.
         loss: Micros,
-        /// How the last attempt ended, where that is known.
+        /// How the last attempt ended, where that is known by now.
         ended: Option<AttemptEnd>,
     },
     /// A message came in.
@@ -324,8 +326,10 @@ impl OrderEvent {
             },
             Self::NumberAssigned { assignment, charged, carrier, .. } => {
                 let carrier_len = if let Some(carrier) = carrier { carrier.len() } else { 0 };
-                let rate_len =
-                    if let Some(Charged { rate, .. }) = charged { rate.len() } else { 0 };
+                let rate_len = match charged {
+                    Some(Charged { rate: Some(rate), .. }) => rate.len(),
+                    Some(Charged { rate: None, .. }) | None => 0,
+                };
                 Bulk { rows: 0, text_len: assignment.external_id.len() + carrier_len + rate_len }
             }
             Self::OrderPlaced(_)

@@ -207,7 +207,7 @@ impl Arbitrary {
                 external_id: self.purchase(),
                 cost: self.rng.once_in(2).then(|| self.amount()),
                 charged: self.charged(),
-                carrier: None,
+                carrier: self.carrier_word(),
                 timings: self.timings(),
             }),
             14 if self.rng.once_in(4) => Command::RecoverLoss(RecoverLoss { order, attempt }),
@@ -250,7 +250,8 @@ impl Arbitrary {
         match self.rng.below(8) {
             6 | 7 => {
                 let external_id = self.purchase();
-                Command::NamePurchase(NamePurchase { order, attempt, external_id, cost })
+                let ended = self.ended();
+                Command::NamePurchase(NamePurchase { ended, order, attempt, external_id, cost })
             }
             0 | 1 => Command::FindOrphan(FindOrphan {
                 order,

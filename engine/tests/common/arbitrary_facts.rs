@@ -2,8 +2,8 @@
 
 use nexnum_engine::command::Incoming;
 use nexnum_engine::event::{
-    Arrival, AttemptEnd, AttemptError, Charged, MessageIdentity, MessageKind, MessageWay, Routing,
-    SkipReason, SkippedAsk, SkippedAsks, WORD_LEN_MAX,
+    Arrival, AttemptEnd, AttemptError, Charged, MessageIdentity, MessageKind, MessageWay,
+    RATE_LEN_MAX, Routing, SkipReason, SkippedAsk, SkippedAsks, WORD_LEN_MAX,
 };
 use nexnum_engine::ids::OfferId;
 
@@ -45,8 +45,15 @@ impl Arbitrary {
 
     pub(super) fn charged(&mut self) -> Option<Charged> {
         let currency = self.rng.once_in(2).then_some(*b"RUB");
-        let charged = Charged { amount: self.amount(), currency, rate: "0.0105".into() };
+        let len = if self.rng.once_in(20) { RATE_LEN_MAX + 1 } else { 6 };
+        let rate = self.rng.once_in(2).then(|| "0".repeat(len).into());
+        let charged = Charged { amount: self.amount(), currency, rate };
         self.rng.once_in(2).then_some(charged)
+    }
+
+    pub(super) fn carrier_word(&mut self) -> Option<Box<str>> {
+        let len = if self.rng.once_in(20) { 101 } else { 3 };
+        self.rng.once_in(2).then(|| "x".repeat(len).into())
     }
 
     pub(super) fn arrival(&mut self) -> Arrival {

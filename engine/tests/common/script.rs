@@ -337,6 +337,7 @@ impl Scene {
                 },
             }),
             "named" => Command::NamePurchase(NamePurchase {
+                ended: None,
                 order: line.order(),
                 attempt: line.int("attempt", "1"),
                 external_id,

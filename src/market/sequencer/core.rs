@@ -33,11 +33,10 @@ pub const BATCH_MAX: usize = 4_096;
 /// Bytes of events at which a batch takes no more: with the command that reaches it, a
 /// batch stays far below what a row of the ledger holds.
 pub const BATCH_LEN_MAX: usize = 8 << 20;
-/// The longest one event is in the ledger, but for its lists and messages: some twenty
-/// integers and a name.
+/// The longest one event is in the ledger, but for its lists and texts: some fifty integers.
 const EVENT_LEN_MAX: usize = 512;
-/// The longest a group's head is: an id of a request, and some integers.
-const HEAD_LEN_MAX: usize = 128;
+/// The longest a group's head is: an id of a request, two digests, and some integers.
+const HEAD_LEN_MAX: usize = 192;
 /// The longest one row of an event's list is: an offer's terms, four integers in a frame.
 const ROW_LEN_MAX: usize = 32;
 /// The longest one command's events are: a full list, or all that a pulse ends, puts to rest
@@ -249,5 +248,84 @@ impl Sealed {
             let _gone = sender.send(answer);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nexnum_engine::activation::Assignment;
+    use nexnum_engine::event::{
+        AccountEvent, OrderEvent, Placement, Routing, SKIPPED_MAX, SkipReason, SkippedAsk,
+        SkippedAsks, Terms,
+    };
+    use nexnum_engine::group::{ActingFor, Actor, Idempotency, KeyUse, Made};
+    use nexnum_engine::ids::{
+        CarrierId, CountryId, KeyId, Number, OfferId, OrderNumber, Product, ProviderId, ServiceId,
+    };
+    use nexnum_engine::money::Micros;
+    use nexnum_engine::order::OrderRef;
+    use nexnum_storage::merkle::SALT_LEN;
+    use nexnum_storage::{Payload, Salt};
+
+    use super::*;
+
+    /// Bytes of a group's records, whose row is as old as can be.
+    fn len_of(head: Head, event: Event) -> usize {
+        let mut groups = Groups::new();
+        groups.add(Head::system(Time(0)), |all| all.push(event.clone()));
+        let before = Payload::of(&groups, &Salt([0; SALT_LEN]), Seq(1)).batch().payload.len();
+        groups.add(head, |all| all.push(event));
+        Payload::of(&groups, &Salt([0; SALT_LEN]), Seq(1)).batch().payload.len() - before
+    }
+
+    #[test]
+    fn the_longest_head_and_the_longest_event_without_texts_are_within_their_bounds() {
+        let (account, key) = (AccountId(u32::MAX), KeyId(u32::MAX));
+        let revoked = Event::Account(AccountEvent::KeyRevoked { key });
+        let head = Head {
+            at: Time(u64::MAX),
+            origin: Origin {
+                actor: Actor::Key(key),
+                acting_for: Some(ActingFor::Parent(account)),
+                request: Some("x".repeat(64).into()),
+            },
+            key_use: Some(KeyUse {
+                account,
+                used: Idempotency { key: u128::MAX, fingerprint: u128::MAX },
+                made: Made::Order(OrderId(u64::MAX)),
+            }),
+        };
+        let revoked_len = 2 + 5;
+        let head_len = len_of(head, revoked) - revoked_len;
+        assert!((129..=HEAD_LEN_MAX).contains(&head_len), "{head_len}");
+        let mut skipped = SkippedAsks::default();
+        for _ in 0..SKIPPED_MAX {
+            skipped.push(SkippedAsk { offer: OfferId(u32::MAX), reason: SkipReason::Busy });
+        }
+        let (id, most) = (OrderId(u64::MAX), Micros(i64::MIN));
+        let placed = Event::Order(OrderEvent::OrderPlaced(Placement {
+            order: OrderRef { id, account, line: u16::MAX, attempt: 255, assignment: u16::MAX },
+            number: OrderNumber(u64::MAX),
+            product: Product { country: CountryId(u16::MAX), service: ServiceId(u16::MAX) },
+            carrier: CarrierId(u16::MAX),
+            limit: most,
+            terms: Terms {
+                offer: OfferId(u32::MAX),
+                provider: ProviderId(u16::MAX),
+                price: most,
+                cost: most,
+            },
+            deadline: Time(u64::MAX),
+            assignment: Some(Assignment {
+                number: Number(u64::MAX),
+                external_id: "".into(),
+                cancel_from: Time(u64::MAX),
+                expires_at: Time(u64::MAX),
+            }),
+            max_price: Some(most),
+            routing: Routing { document: Some(u64::MAX), turn: Some(u64::MAX), skipped },
+        }));
+        let placed_len = len_of(Head::system(Time(0)), placed);
+        assert!((200..=EVENT_LEN_MAX).contains(&placed_len), "{placed_len}");
     }
 }

@@ -158,7 +158,7 @@ fn of_offers() -> Vec<(&'static str, OfferEvent)> {
     ]
 }
 
-const SKIPS: [SkipReason; 7] = [
+const SKIPS: [SkipReason; 8] = [
     SkipReason::OtherCarrier,
     SkipReason::Tried,
     SkipReason::Closed,
@@ -166,6 +166,7 @@ const SKIPS: [SkipReason; 7] = [
     SkipReason::AboveLimit,
     SkipReason::CannotPay,
     SkipReason::Busy,
+    SkipReason::PriceMoved,
 ];
 
 /// An order in doubt for each error.
@@ -252,7 +253,7 @@ fn of_orders() -> Vec<(&'static str, OrderEvent)> {
                 charged: Some(Charged {
                     amount: Micros(12_500_000),
                     currency: Some(*b"RUB"),
-                    rate: "0.0105".into(),
+                    rate: Some("0.0105".into()),
                 }),
                 carrier: Some("telkomsel".into()),
             },

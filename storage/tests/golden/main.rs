@@ -162,6 +162,20 @@ fn newer_records_and_lying_lengths_are_named() {
 }
 
 #[test]
+fn more_skipped_asks_than_are_known_are_a_newer_program_s() {
+    let started = |count: u8| {
+        let asks = [2, 7, 1].repeat(count.into());
+        let routing = [&[0, 0, count][..], &asks].concat();
+        let fields =
+            [&[5, 5, 7, 1, 2, 0, 4, 1, 1, 2, 2, 0][..], &[routing.len() as u8], &routing, &[0]];
+        let fields = fields.concat();
+        decode_events(&[&[11, fields.len() as u8], &fields[..]].concat())
+    };
+    assert!(started(8).is_ok(), "{:?}", started(8));
+    assert_eq!(started(9), Err(RecordError::NewerField));
+}
+
+#[test]
 fn a_frame_that_is_longer_than_known_is_newer_and_a_shorter_one_is_damage() {
     for (name, event) in events() {
         let bytes = event_bytes(&event);

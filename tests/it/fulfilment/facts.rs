@@ -56,7 +56,7 @@ async fn an_order_tells_how_each_attempt_came_about_and_what_it_brought() {
     assert_ne!(routing.document, placed.routing.document);
     // 3. The number: what the provider itself says that it costs.
     let charged = charged.as_ref().unwrap();
-    assert_eq!((charged.amount, &*charged.rate), (Micros(200_000), "1"));
+    assert_eq!((charged.amount, charged.rate.as_deref()), (Micros(200_000), Some("1")));
     assert_eq!(*given, OrderRef { attempt: 2, assignment: 1, ..named });
     // 4. The message.
     let Arrival { way, kind, .. } = *arrival;

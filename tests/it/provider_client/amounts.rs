@@ -14,12 +14,12 @@ fn amounts_are_turned_into_the_ledgers_currency_and_back() {
     run(async {
         assert_eq!(client.prices().await.unwrap().rows[0].cost, Micros(33_334));
         assert_eq!(client.balance().await.unwrap(), Micros(33_333));
-        let BuyOutcome::Refused(error) = client.buy(&order(), None).await else {
+        let BuyOutcome::Refused(error, _) = client.buy(&order(), None).await else {
             panic!("not refused")
         };
         assert_eq!(error.kind, ErrorKind::PriceTooLow);
         let nothing = BuyRequest { max_price: Some(Micros::ZERO), ..order() };
-        let BuyOutcome::Refused(error) = client.buy(&nothing, None).await else {
+        let BuyOutcome::Refused(error, _) = client.buy(&nothing, None).await else {
             panic!("not refused")
         };
         assert_eq!(error.kind, ErrorKind::PriceTooLow);
@@ -33,7 +33,9 @@ fn amounts_are_turned_into_the_ledgers_currency_and_back() {
 fn a_form_driver_posts_its_key_in_the_body() {
     let server = serve(vec![ok(r#"{"success":0,"message":"Out of stock"}"#)]);
     let client = client("smspool", &server.address, Decimal::ONE);
-    let BuyOutcome::Refused(error) = run(client.buy(&order(), None)) else { panic!("not refused") };
+    let BuyOutcome::Refused(error, _) = run(client.buy(&order(), None)) else {
+        panic!("not refused")
+    };
     assert_eq!(error.kind, ErrorKind::NoNumbers);
     let expected = "POST /purchase/sms HTTP/1.1 country=6&max_price=0.5&service=tg&key=K";
     assert_eq!(server.requests.recv().unwrap(), expected);

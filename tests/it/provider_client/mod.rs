@@ -185,7 +185,9 @@ fn a_number_is_bought_and_its_message_read() {
 
 #[test]
 fn a_mapped_refusal_is_certain() {
-    let BuyOutcome::Refused(error) = buy(ok("WRONG_MAX_PRICE:0.61")) else { panic!("not refused") };
+    let BuyOutcome::Refused(error, _) = buy(ok("WRONG_MAX_PRICE:0.61")) else {
+        panic!("not refused")
+    };
     assert_eq!(error.kind, ErrorKind::PriceTooLow);
     assert!(error.certain);
 }
@@ -212,7 +214,7 @@ fn what_http_itself_turned_away_bought_nothing() {
     let refused = |status: &str, expected: ErrorKind| {
         let away = "Location: http://127.0.0.1:1/\r\n";
         let outcome = buy(http(status, away, "<html>Attention required</html>"));
-        let BuyOutcome::Refused(error) = outcome else { panic!("{status}: {outcome:?}") };
+        let BuyOutcome::Refused(error, _) = outcome else { panic!("{status}: {outcome:?}") };
         assert_eq!((error.kind, error.certain), (expected, true), "{status}");
     };
     refused("301 Moved Permanently", ErrorKind::Unmapped);
@@ -242,12 +244,15 @@ fn a_number_charged_in_another_currency_is_kept_and_is_the_last() {
     ]);
     let client = handler(&server);
     run(async {
-        let BuyOutcome::Assigned(PurchaseMade { bought, .. }) = client.buy(&order(), None).await
+        let BuyOutcome::Assigned(PurchaseMade { bought, charged }) =
+            client.buy(&order(), None).await
         else {
             panic!("not ours")
         };
         assert_eq!((&*bought.external_id, bought.cost), ("1", None));
-        let BuyOutcome::Refused(error) = client.buy(&order(), None).await else {
+        let charged = charged.unwrap();
+        assert_eq!((charged.currency, charged.rate), (Some(*b"RUB"), None));
+        let BuyOutcome::Refused(error, _) = client.buy(&order(), None).await else {
             panic!("not refused")
         };
         assert_eq!((error.kind, error.certain), (ErrorKind::WrongCurrency, true));
@@ -268,7 +273,7 @@ fn a_refusal_for_the_price_says_which_would_do_in_the_ledgers_currency() {
     let price = |body: &str, rate: &str| {
         let server = serve(vec![http("400 Bad Request", "", body)]);
         let client = client("handler", &server.address, rate.parse().unwrap());
-        let BuyOutcome::Refused(error) = run(client.buy(&order(), None)) else {
+        let BuyOutcome::Refused(error, _) = run(client.buy(&order(), None)) else {
             panic!("not refused")
         };
         assert_eq!(error.kind, ErrorKind::PriceTooLow, "{body}");
@@ -293,7 +298,7 @@ fn a_server_that_fails_ends_no_activation_with_its_words() {
     let server = serve(vec![limit]);
     let client = client("fivesim", &server.address, Decimal::ONE);
     let outcome = run(client.buy(&order(), None));
-    let BuyOutcome::Refused(error) = outcome else { panic!("{outcome:?}") };
+    let BuyOutcome::Refused(error, _) = outcome else { panic!("{outcome:?}") };
     assert_eq!((error.kind, error.certain), (ErrorKind::RateLimited, true), "its rule says so");
 }
 
@@ -330,7 +335,7 @@ fn a_provider_that_cannot_be_reached_refuses_for_certain() {
     drop(listener);
     let client = client("handler", &address, Decimal::ONE);
     let outcome = run(client.buy(&order(), None));
-    let BuyOutcome::Refused(error) = outcome else { panic!("{outcome:?}") };
+    let BuyOutcome::Refused(error, _) = outcome else { panic!("{outcome:?}") };
     assert_eq!((error.kind, error.certain), (ErrorKind::Temporary, true));
 }
 
@@ -348,7 +353,7 @@ fn a_purchase_that_gets_no_turn_is_refused_for_certain_and_not_sent() {
     let client = limited(&server, "windows = [{ calls = 1, per_ms = 60000 }]");
     run(async {
         assert!(matches!(client.buy(&order(), None).await, BuyOutcome::Assigned(_)));
-        let BuyOutcome::Refused(error) = client.buy(&order(), None).await else {
+        let BuyOutcome::Refused(error, _) = client.buy(&order(), None).await else {
             panic!("not refused")
         };
         assert_eq!((error.kind, error.certain), (ErrorKind::NoTurn, true));

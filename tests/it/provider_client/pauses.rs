@@ -9,7 +9,7 @@ fn too_many_calls_pause_every_call_for_as_long_as_asked() {
     let server = serve(vec![http("429 Too Many Requests", "Retry-After: 30\r\n", "slow down")]);
     let client = handler(&server);
     run(async {
-        let BuyOutcome::Refused(error) = client.buy(&order(), None).await else {
+        let BuyOutcome::Refused(error, _) = client.buy(&order(), None).await else {
             panic!("not refused")
         };
         assert_eq!((error.kind, error.retry_after_ms), (ErrorKind::RateLimited, Some(30_000)));
@@ -76,7 +76,7 @@ fn a_pause_is_heeded_whatever_the_reply_that_asks_for_it_says() {
         let client = handler(&server);
         run(async {
             assert!(!matches!(client.buy(&order(), None).await, BuyOutcome::Assigned(_)));
-            let BuyOutcome::Refused(error) = client.buy(&order(), None).await else {
+            let BuyOutcome::Refused(error, _) = client.buy(&order(), None).await else {
                 panic!("{status}: not refused")
             };
             assert_eq!(error.kind, ErrorKind::NoTurn, "{status}");
@@ -98,7 +98,7 @@ fn a_wish_to_come_back_for_one_product_or_activation_pauses_nothing() {
         serve(vec![later("NO_NUMBERS"), bought, early(), early(), early(), early(), cancelled]);
     let client = handler(&server);
     run(async {
-        assert!(matches!(client.buy(&order(), None).await, BuyOutcome::Refused(_)));
+        assert!(matches!(client.buy(&order(), None).await, BuyOutcome::Refused(_, _)));
         assert!(matches!(client.buy(&order(), None).await, BuyOutcome::Assigned(_)));
         for id in ["1", "2", "3", "4"] {
             assert_eq!(client.cancel(id).await.unwrap_err().kind, ErrorKind::TooEarly);
@@ -112,7 +112,7 @@ fn a_pause_until_a_date_is_as_long_as_the_date_is_away() {
     let until = "Date: Sat, 28 Nov 2026 01:00:00 GMT\r\n\
                  Retry-After: Sat, 28 Nov 2026 01:00:30 GMT\r\n";
     let server = serve(vec![http("429 Too Many Requests", until, "slow down")]);
-    let BuyOutcome::Refused(error) = run(handler(&server).buy(&order(), None)) else {
+    let BuyOutcome::Refused(error, _) = run(handler(&server).buy(&order(), None)) else {
         panic!("not refused")
     };
     assert_eq!((error.kind, error.retry_after_ms), (ErrorKind::RateLimited, Some(30_000)));

@@ -14,8 +14,8 @@ use nexnum_engine::account::Book;
 use nexnum_engine::activation::ActivationState as S;
 use nexnum_engine::callback::CallbackOutcome;
 use nexnum_engine::command::{
-    AcceptClock, AssignNumber, BeginEpoch, Cancel, ClearDoubt, Command, Deposit, DoubtOrder,
-    Expire, FailOrder, Finish, IngestMessage, ListOffers, LoadStock, NameCarrier, NextAttempt,
+    AcceptClock, BeginEpoch, Cancel, ClearDoubt, Command, Deposit, DoubtOrder, Expire, FailOrder,
+    Finish, IngestMessage, ListOffers, LoadStock, NameCarrier, NamePurchase, NextAttempt,
     OpenLedger, PlaceOrder, Placed, PriceOffers, RecordClockStep, RecoverLoss, RegisterProvider,
     Reply, RequestAnother, RevokeKey,
 };
@@ -165,7 +165,8 @@ fn at<T>(list: &[T], id: usize) -> Option<&T> {
 fn check_end(command: &Command) -> Result<(), &'static str> {
     let (Command::NextAttempt(NextAttempt { ended, .. })
     | Command::DoubtOrder(DoubtOrder { ended, .. })
-    | Command::FailOrder(FailOrder { ended, .. })) = command
+    | Command::FailOrder(FailOrder { ended, .. })
+    | Command::NamePurchase(NamePurchase { ended, .. })) = command
     else {
         return Ok(());
     };
@@ -240,8 +241,7 @@ impl Model {
             }
             Command::AssignNumber(given) => {
                 let index = self.running(given.order, given.attempt)?;
-                let AssignNumber { number, external_id, cost, timings, .. } = given;
-                self.adopt(now, index, *number, external_id, *cost, *timings)
+                self.adopt(now, index, given)
             }
             Command::FailOrder(FailOrder { order, attempt, reason, .. }) => {
                 self.give_up(now, *order, *attempt, *reason)

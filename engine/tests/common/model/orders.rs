@@ -2,7 +2,8 @@
 
 use nexnum_engine::activation::ActivationState as S;
 use nexnum_engine::command::{
-    Caller, CompleteMessage, Effect, Incoming, PlaceOrder, Placed, Pulse, Reply, Timings,
+    AssignNumber, Caller, CompleteMessage, Effect, Incoming, PlaceOrder, Placed, Pulse, Reply,
+    Timings,
 };
 use nexnum_engine::event::{ProviderKind, Terms};
 use nexnum_engine::ids::{AccountId, CarrierId, Number, OfferId, OrderId};
@@ -166,18 +167,14 @@ impl Model {
         })
     }
 
-    pub(super) fn adopt(
-        &mut self,
-        now: Time,
-        index: usize,
-        number: Number,
-        purchase: &str,
-        cost: Option<Micros>,
-        timings: Timings,
-    ) -> Answer {
-        let terms = self.orders[index].terms;
+    pub(super) fn adopt(&mut self, now: Time, index: usize, given: &AssignNumber) -> Answer {
+        let &AssignNumber { number, ref external_id, cost, timings, .. } = given;
+        let (terms, purchase) = (self.orders[index].terms, &**external_id);
         need(self.kind(terms.provider)? == ProviderKind::Driven, "wrong_provider_kind")?;
         need(name_fits(purchase), "invalid_field")?;
+        need(given.carrier.as_ref().is_none_or(|word| word.len() <= 100), "invalid_field")?;
+        let rate = given.charged.as_ref().and_then(|charged| charged.rate.as_ref());
+        need(rate.is_none_or(|rate| rate.len() <= 32), "invalid_field")?;
         need(!self.is_taken(terms.provider, purchase), "duplicate_purchase")?;
         let cost = cost.unwrap_or(terms.cost);
         need(cost.0 >= 0 && cost <= COST_MAX, "amount_out_of_range")?;

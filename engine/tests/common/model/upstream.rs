@@ -121,7 +121,7 @@ impl Model {
     }
 
     pub(super) fn name_purchase(&mut self, named: &NamePurchase) -> Answer {
-        let &NamePurchase { order: id, attempt, ref external_id, cost } = named;
+        let &NamePurchase { order: id, attempt, ref external_id, cost, .. } = named;
         let index = self.running(id, attempt)?;
         let terms = self.orders[index].terms;
         need(self.kind(terms.provider)? == ProviderKind::Driven, "wrong_provider_kind")?;
