@@ -3,7 +3,7 @@
 //! A data [`folder`] holds it all. The [`ledger`] is the truth: rows of events, each durable before it is
 //! acknowledged, chained by hash. Everything else in a data folder follows from it
 //! ([`snapshot`], [`history`]), guards it ([`manifest`]) or must not be in it
-//! ([`secrets`]). [`fault`] is a disk that fails on purpose.
+//! ([`secrets`]). What is to be forgotten is [`sealed`]. [`fault`] is a disk that fails on purpose.
 //!
 //! Promises: no damage goes unnamed, nothing damaged is overwritten, no input
 //! bytes panic. What the bytes mean is left to the record codec and the engine.
@@ -25,6 +25,7 @@ pub mod payload;
 mod position;
 pub mod reader;
 pub mod record;
+pub mod sealed;
 pub mod secrets;
 pub mod snapshot;
 mod wire;

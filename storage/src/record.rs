@@ -22,6 +22,7 @@ use nexnum_engine::ids::{
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::{FailReason, Order, OrderRef, OrderStatus};
 use nexnum_engine::replies::StoredReply;
+use nexnum_engine::sealed::{KeyHandle, SealedValue};
 use nexnum_engine::snapshot::Row;
 use nexnum_engine::state::{
     Account, Charge, Counters, GivenUp, Key, NamedPurchase, Offer, Orphan, Provider, Quarantined,
@@ -234,7 +235,8 @@ newtypes!(
     ProviderId,
     Seq,
     ServiceId,
-    Time
+    Time,
+    KeyHandle
 );
 
 /// As a list.
@@ -299,6 +301,7 @@ structs! {
     Orphan { order, attempt, from, cost }
     NamedPurchase { provider, external_id, cost, is_orphan }
     WalletRow { kind, amount, order, at }
+    SealedValue { handle, nonce, commitment, ciphertext }
 }
 
 enums! {

@@ -1,0 +1,128 @@
+//! A value that was sealed outside the engine: what an event carries in place of a text that can
+//! be forgotten.
+//!
+//! The engine neither seals nor opens: it has no keys and no randomness. It keeps the value as it
+//! came, and knows by its handle which key opens it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::limits::{CALLBACK_LEN_MAX, NAME_LEN_MAX, TEXT_LEN_MAX};
+
+/// The name of a key that values are sealed under: 128 random bits, never given to another key.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyHandle(pub u128);
+
+impl KeyHandle {
+    /// Parses 32 lower-case hexadecimal digits, as they are printed.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let shaped = text.len() == 32
+            && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        u128::from_str_radix(text, 16).ok().filter(|_| shaped).map(Self)
+    }
+}
+
+/// Prints 32 hexadecimal digits.
+impl fmt::Display for KeyHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl fmt::Debug for KeyHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeyHandle({self})")
+    }
+}
+
+/// What a sealed value is. It is authenticated with the value, so that none opens as another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A message's text.
+    Text,
+    /// A message's code.
+    Code,
+    /// A message's sender.
+    Sender,
+    /// A phone number.
+    Number,
+    /// Where money is paid to, or a person reached.
+    Address,
+    /// Why a person did something, in words.
+    Reason,
+    /// A callback's body as it came in.
+    CallbackBody,
+    /// What a customer says of the person that it buys for.
+    EndUser,
+    /// A payment's reference.
+    Reference,
+    /// An account's or a person's name.
+    Name,
+}
+
+impl Purpose {
+    /// Its byte in what is authenticated. A tag is only added and never used again.
+    #[must_use]
+    pub const fn tag(self) -> u8 {
+        match self {
+            Self::Text => 1,
+            Self::Code => 2,
+            Self::Sender => 3,
+            Self::Number => 4,
+            Self::Address => 5,
+            Self::Reason => 6,
+            Self::CallbackBody => 7,
+            Self::EndUser => 8,
+            Self::Reference => 9,
+            Self::Name => 10,
+        }
+    }
+
+    /// The longest clear text, in bytes.
+    #[must_use]
+    pub const fn len_max(self) -> usize {
+        match self {
+            Self::Text | Self::Address | Self::Reason | Self::EndUser => TEXT_LEN_MAX,
+            Self::Code | Self::Sender | Self::Number | Self::Reference | Self::Name => NAME_LEN_MAX,
+            Self::CallbackBody => CALLBACK_LEN_MAX,
+        }
+    }
+}
+
+/// A sealed value: which key opens it, and what it is without that key.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct SealedValue {
+    /// The key's name.
+    pub handle: KeyHandle,
+    /// Random: the value's subkey follows from it and the key.
+    pub nonce: [u8; 24],
+    /// Stands for the subkey: with it no other subkey opens the value.
+    pub commitment: [u8; 32],
+    /// The text, encrypted, with its tag of 16 bytes.
+    pub ciphertext: Arc<[u8]>,
+}
+
+/// Shows the key's name and the length alone.
+impl fmt::Debug for SealedValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SealedValue({}, {} bytes)", self.handle, self.ciphertext.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_handle_reads_back_as_it_is_printed_and_in_no_other_way() {
+        let handle = KeyHandle(0xab << 64 | 7);
+        assert_eq!(handle.to_string(), "00000000000000ab0000000000000007");
+        assert_eq!(KeyHandle::parse(&handle.to_string()), Some(handle));
+        assert_eq!(KeyHandle::parse(&"f".repeat(32)), Some(KeyHandle(u128::MAX)));
+        let (plus, upper) = (format!("+{}", "0".repeat(31)), "F".repeat(32));
+        for text in ["", "7", &"0".repeat(31), &"0".repeat(33), &plus, &upper, &"g".repeat(32)] {
+            assert_eq!(KeyHandle::parse(text), None, "{text:?}");
+        }
+    }
+}
