@@ -7,6 +7,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::ids::{AccountId, OfferId, OrderId, PersonId};
 use crate::limits::{CALLBACK_LEN_MAX, NAME_LEN_MAX, TEXT_LEN_MAX};
 
 /// The name of a key that values are sealed under: 128 random bits, never given to another key.
@@ -34,6 +35,23 @@ impl fmt::Debug for KeyHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "KeyHandle({self})")
     }
+}
+
+/// Whose values a key seals: its kind, and what it is for. Kinds are only added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum KeyOwner {
+    /// A day's texts, codes and numbers. Days are those of UTC, counted from 1970-01-01.
+    Day(u32),
+    /// Who an account is: an erasure destroys this key and leaves the next one.
+    Identity(AccountId),
+    /// What bookkeeping law asks to keep of an account.
+    Money(AccountId),
+    /// Who a person is that signs in.
+    Person(PersonId),
+    /// The numbers of one load of own stock, for this offer. An offer may have several.
+    Load(OfferId),
+    /// The number of a rental, by its order.
+    Rental(OrderId),
 }
 
 /// What a sealed value is. It is authenticated with the value, so that none opens as another.

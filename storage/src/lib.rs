@@ -3,13 +3,15 @@
 //! A data [`folder`] holds it all. The [`ledger`] is the truth: rows of events, each durable before it is
 //! acknowledged, chained by hash. Everything else in a data folder follows from it
 //! ([`snapshot`], [`history`]), guards it ([`manifest`]) or must not be in it
-//! ([`secrets`]). What is to be forgotten is [`sealed`]. [`fault`] is a disk that fails on purpose.
+//! ([`secrets`]). What is to be forgotten is
+//! [`sealed`], under [`keys`] that can be destroyed. [`fault`] is a disk that fails on purpose.
 //!
 //! Promises: no damage goes unnamed, nothing damaged is overwritten, no input
 //! bytes panic. What the bytes mean is left to the record codec and the engine.
 
 mod backend;
 mod checked;
+pub mod directory;
 pub mod error;
 pub mod fault;
 mod file;
@@ -17,6 +19,7 @@ pub mod folder;
 pub mod format;
 pub mod history;
 mod identity;
+pub mod keys;
 pub mod ledger;
 pub mod manifest;
 pub mod merkle;

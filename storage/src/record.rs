@@ -22,7 +22,7 @@ use nexnum_engine::ids::{
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::{FailReason, Order, OrderRef, OrderStatus};
 use nexnum_engine::replies::StoredReply;
-use nexnum_engine::sealed::{KeyHandle, SealedValue};
+use nexnum_engine::sealed::{KeyHandle, KeyOwner, SealedValue};
 use nexnum_engine::snapshot::Row;
 use nexnum_engine::state::{
     Account, Charge, Counters, GivenUp, Key, NamedPurchase, Offer, Orphan, Provider, Quarantined,
@@ -333,6 +333,10 @@ enums! {
     OrphanEnd { 1 GivenBack, 2 Stayed, 3 Gone }
     ProviderWord { 1 Cancelled, 2 Expired, 3 Finished, 4 Missing }
     TransactionKind { 1 Deposit, 2 Spend, 3 Refund, 4 Capture, 5 WriteOff, 6 Recovery }
+    KeyOwner {
+        1 Day(day), 2 Identity(account), 3 Money(account), 4 Person(person), 5 Load(offer),
+        6 Rental(order)
+    }
     OrderStatus { 1 Escrow, 2 Delivered, 3 Refunded }
     ActivationState {
         1 Init, 2 Active, 3 Received, 4 Completed, 5 Cancelled, 6 TimedOut, 7 Failed

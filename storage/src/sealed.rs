@@ -115,6 +115,11 @@ impl SealingKey {
         self.handle
     }
 
+    /// The key itself. The caller keeps it out of logs.
+    pub(crate) fn expose(&self) -> &[u8; KEY_LEN] {
+        &self.bytes
+    }
+
     /// Seals a text. A nonce is random and used once.
     ///
     /// # Errors

@@ -116,7 +116,8 @@ impl MasterKey {
         Ok(master)
     }
 
-    fn cipher(&self) -> XChaCha20Poly1305 {
+    /// The cipher under this key.
+    pub(crate) fn cipher(&self) -> XChaCha20Poly1305 {
         XChaCha20Poly1305::new((&*self.0).into())
     }
 }
