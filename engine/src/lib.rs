@@ -27,6 +27,7 @@ pub mod pricing;
 pub mod reject;
 pub mod replies;
 pub mod reservation;
+pub mod seal_keys;
 pub mod sealed;
 pub mod snapshot;
 pub mod state;

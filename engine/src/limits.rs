@@ -54,5 +54,8 @@ pub const PULSE_MAX: usize = 1_000;
 pub const OFFERS_MAX: usize = 4_000_000;
 /// Numbers of own stock over all offers.
 pub const NUMBERS_MAX: usize = 20_000_000;
+/// Keys that values are sealed under and that live: two an account, one a person, a day, a load and
+/// a rental. A state holds them in some 100 MB.
+pub const SEAL_KEYS_MAX: usize = 1_000_000;
 /// All deposits together: every sum of books stays inside `i64` with room to spare.
 pub const CASH_IN_MAX: Micros = Micros(i64::MAX / 4);

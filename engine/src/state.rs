@@ -18,6 +18,7 @@ use crate::limits::{CLOSED_KEPT_MS, LAST_LOOK_MS, REPLIES_KEPT_MS};
 use crate::money::Micros;
 use crate::order::Order;
 use crate::replies::{Replies, StoredReply};
+use crate::seal_keys::SealKeys;
 use crate::table::{Aged, Table};
 use crate::time::Time;
 
@@ -240,6 +241,7 @@ pub struct State {
     /// The same by number: until when it rests for each offer.
     pub(crate) resting: BTreeMap<(Number, OfferId), Time>,
     pub(crate) callbacks: Callbacks,
+    pub(crate) seal_keys: SealKeys,
 }
 
 impl State {

@@ -11,7 +11,7 @@ use nexnum_engine::Engine;
 use nexnum_engine::audit::audit;
 use nexnum_engine::event::{
     AccountEvent, CallbackEvent, Closing, Completion, Event, LedgerEvent, MemoryEvent, OfferEvent,
-    OrderEvent, Placement, Receipt, UpstreamEvent,
+    OrderEvent, Placement, Receipt, SealKeyEvent, UpstreamEvent,
 };
 use nexnum_engine::group::{KeyUse, Made};
 use nexnum_engine::ids::{AccountId, Number, OfferId, OrderId, ProviderId};
@@ -61,6 +61,8 @@ fn damaged(event: &Event, choice: u64) -> Option<Event> {
         Event::Memory(MemoryEvent::Retired { .. }) | Event::Ledger(_) => return None,
         Event::Upstream(event) => damage_upstream(event, choice),
         Event::Memory(MemoryEvent::MessagesRemembered { order }) => order.0 = u64::MAX,
+        Event::SealKey(SealKeyEvent::KeyMade { .. }) => return None,
+        Event::SealKey(SealKeyEvent::KeyDestroyed { handle, .. }) => handle.0 = u128::MAX,
     }
     Some(event)
 }

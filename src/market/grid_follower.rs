@@ -100,7 +100,8 @@ impl GridFollower {
                 | Event::Memory(_)
                 | Event::Upstream(_)
                 | Event::Callback(_)
-                | Event::Ledger(_) => {}
+                | Event::Ledger(_)
+                | Event::SealKey(_) => {}
             }
         }
         // Last: a unit that is held back may be claimed already, by an order that gets one

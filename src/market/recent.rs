@@ -136,7 +136,11 @@ impl Recent {
                 }
             }
             Event::Callback(event) => self.follow_callback(at, event),
-            Event::Account(_) | Event::Offer(_) | Event::Memory(_) | Event::Ledger(_) => {}
+            Event::Account(_)
+            | Event::Offer(_)
+            | Event::Memory(_)
+            | Event::Ledger(_)
+            | Event::SealKey(_) => {}
         }
     }
 

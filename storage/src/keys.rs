@@ -19,6 +19,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use nexnum_engine::limits::SEAL_KEYS_MAX;
 use nexnum_engine::sealed::{KeyHandle, KeyOwner};
 use zeroize::Zeroizing;
 
@@ -29,8 +30,8 @@ use crate::sealed::SealingKey;
 use crate::secrets::MasterKey;
 use wrapped::{FORMAT, LEN_MAX, Unread, WrappedKey};
 
-/// Files in the folder: a million names are listed in some seconds and take 100 MB.
-pub const FILES_MAX: usize = 1_000_000;
+/// Files in the folder: twice what may live. A million names are listed in some seconds.
+pub const FILES_MAX: usize = 2 * SEAL_KEYS_MAX;
 
 /// The ending of a key's file that has not got its name yet.
 const TEMPORARY: &str = ".tmp";

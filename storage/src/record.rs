@@ -9,10 +9,10 @@ use nexnum_engine::activation::{ActivationState, Assignment, Message};
 use nexnum_engine::callback::{Callback, CallbackFailure, CallbackOutcome};
 use nexnum_engine::event::{
     AccountEvent, Arrival, AttemptEnd, AttemptError, CallbackEvent, CatalogVersion, ChargeReason,
-    Charged, ClockJump, Closing, Completion, Epoch, Event, LedgerEvent, LedgerTerms, MemoryEvent,
-    MessageIdentity, MessageKind, MessageWay, OfferEvent, OfferTerms, OrderEvent, OrphanEnd,
-    Placement, ProviderKind, ProviderWord, Receipt, Routing, Scope, SkipReason, SkippedAsk,
-    SkippedAsks, Terms, UpstreamEvent,
+    Charged, ClockJump, Closing, Completion, DestroyReason, Epoch, Event, LedgerEvent, LedgerTerms,
+    MemoryEvent, MessageIdentity, MessageKind, MessageWay, OfferEvent, OfferTerms, OrderEvent,
+    OrphanEnd, Placement, ProviderKind, ProviderWord, Receipt, Routing, Scope, SealKeyEvent,
+    SkipReason, SkippedAsk, SkippedAsks, Terms, UpstreamEvent,
 };
 use nexnum_engine::group::{ActingFor, Actor, Idempotency, KeyUse, Made};
 use nexnum_engine::ids::{
@@ -337,6 +337,7 @@ enums! {
         1 Day(day), 2 Identity(account), 3 Money(account), 4 Person(person), 5 Load(offer),
         6 Rental(order)
     }
+    DestroyReason { 1 Retention, 2 Erasure, 3 Lost }
     OrderStatus { 1 Escrow, 2 Delivered, 3 Refunded }
     ActivationState {
         1 Init, 2 Active, 3 Received, 4 Completed, 5 Cancelled, 6 TimedOut, 7 Failed
@@ -370,6 +371,7 @@ enums! {
         22 Named(id, attempt, named),
         23 Ledger(terms),
         24 Epoch(epoch),
+        25 SealKey(handle, owner),
     }
 }
 
@@ -411,5 +413,7 @@ events! {
     36 Ledger(LedgerEvent::EpochBegan)(epoch),
     115 Ledger(LedgerEvent::ClockStepped)(jump),
     116 Ledger(LedgerEvent::ClockAccepted)(jump),
+    112 SealKey(SealKeyEvent::KeyMade) { handle, owner },
+    113 SealKey(SealKeyEvent::KeyDestroyed) { handle, why },
     34 Upstream(UpstreamEvent::PurchaseNamed) { order, provider, external_id, cost },
 }

@@ -104,7 +104,8 @@ impl Auditor {
             )
             | Event::Memory(_)
             | Event::Callback(_)
-            | Event::Ledger(_) => Ok(()),
+            | Event::Ledger(_)
+            | Event::SealKey(_) => Ok(()),
         }
     }
 

@@ -10,6 +10,7 @@ mod ledger;
 mod memory;
 mod offer;
 mod order;
+mod seal_key;
 mod upstream;
 
 use crate::account::Transaction;
@@ -55,6 +56,7 @@ impl State {
             Event::Upstream(event) => self.apply_upstream(event),
             Event::Callback(event) => self.apply_callback(at, event),
             Event::Ledger(event) => self.apply_ledger(event),
+            Event::SealKey(event) => self.apply_seal_key(event),
         }
     }
 

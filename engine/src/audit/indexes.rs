@@ -18,6 +18,7 @@ pub(super) fn follow_from_tables(state: &State) -> Result<(), String> {
         (times(state), "deadlines and ends are not those of the orders"),
         (numbers(state), "numbers and purchases are not those of the orders"),
         (rests(state), "what rests and what was seen are not ordered as they are listed"),
+        (state.seal_keys.is_consistent(), "owners of sealing keys are not those of the keys"),
         (orders_known(state), "what is left at providers is of orders that are not in memory"),
     ];
     match rules.iter().find(|(holds, _)| !holds) {

@@ -177,6 +177,7 @@ pub fn state_hash(state: &State) -> [u8; 32] {
         provider_words: _,
         resting: _,
         callbacks,
+        seal_keys,
     } = state;
     (counters, ledger, epoch).hash(&mut hasher);
     (accounts, keys, deposits, providers, carriers).hash(&mut hasher);
@@ -201,11 +202,12 @@ pub fn state_hash(state: &State) -> [u8; 32] {
         seen.hash(&mut hasher);
     }
     hash_upstream(state, &mut hasher);
-
     if callbacks.last > CallbackId(0) {
         let Callbacks { last, dropped, kept, recent, keys: _, failed: _, refused: _ } = callbacks;
         (last, dropped, kept, recent).hash(&mut hasher);
     }
+    // Row by row, as before: a state without such keys keeps its hash.
+    seal_keys.iter().for_each(|key| ("sealing key", key).hash(&mut hasher));
     hasher.0.finalize().into()
 }
 

@@ -11,6 +11,7 @@ mod message;
 mod offer;
 mod order;
 mod reply;
+mod seal_key;
 mod upstream;
 
 pub use account::{Deposit, IssueKey, OpenAccount, RevokeKey};
@@ -24,6 +25,7 @@ pub use order::{
     PlaceOrder, RecoverLoss, Timings,
 };
 pub use reply::{Effect, Listed, Placed, Reply};
+pub use seal_key::{DestroySealKey, MakeSealKey};
 pub use upstream::{EndByProvider, EndUpstream, Expire, FindOrphan, NamePurchase, SettleOrphan};
 
 use crate::group::{Idempotency, KeyUse};
@@ -107,6 +109,8 @@ commands! {
     Pulse => u32,
     ReceiveCallback => CallbackId,
     SettleCallback => Effect,
+    MakeSealKey => Effect,
+    DestroySealKey => Effect,
 }
 
 impl Command {

@@ -11,6 +11,7 @@ mod offer;
 mod order;
 mod pulse;
 mod rest;
+mod seal_key;
 mod upstream;
 
 pub use offer::check_load;
@@ -78,6 +79,8 @@ pub fn decide(
         Command::SettleCallback(settled) => {
             reply(settled, callback::settle(state, settled, events))
         }
+        Command::MakeSealKey(key) => reply(key, seal_key::make(state, key, events)),
+        Command::DestroySealKey(key) => reply(key, seal_key::destroy(state, key, events)),
         Command::Pulse(pulse) => reply(pulse, pulse::pulse(state, policy, at, pulse, events)),
     }
 }

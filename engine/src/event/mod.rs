@@ -12,6 +12,7 @@ mod ledger;
 mod memory;
 mod offer;
 mod order;
+mod seal_key;
 mod upstream;
 
 pub use account::{AccountEvent, Scope};
@@ -28,6 +29,7 @@ pub use order::{
     Arrival, Closing, Completion, MessageIdentity, MessageKind, MessageWay, OrderEvent, Placement,
     Receipt, Terms,
 };
+pub use seal_key::{DestroyReason, SealKeyEvent};
 pub use upstream::{ChargeReason, OrphanEnd, ProviderWord, UpstreamEvent};
 
 use crate::account::Transaction;
@@ -50,6 +52,8 @@ pub enum Event {
     Callback(CallbackEvent),
     /// Of the ledger itself.
     Ledger(LedgerEvent),
+    /// Of the keys that values are sealed under.
+    SealKey(SealKeyEvent),
 }
 
 impl Event {
@@ -60,7 +64,11 @@ impl Event {
             Self::Account(event) => [event.transaction(), None],
             Self::Order(event) => event.transactions(),
             Self::Upstream(event) => [event.transaction(), None],
-            Self::Offer(_) | Self::Memory(_) | Self::Callback(_) | Self::Ledger(_) => [None, None],
+            Self::Offer(_)
+            | Self::Memory(_)
+            | Self::Callback(_)
+            | Self::Ledger(_)
+            | Self::SealKey(_) => [None, None],
         }
     }
 
@@ -75,6 +83,7 @@ impl Event {
             Self::Upstream(event) => event.kind(),
             Self::Callback(event) => event.kind(),
             Self::Ledger(event) => event.kind(),
+            Self::SealKey(event) => event.kind(),
         }
     }
 
@@ -88,7 +97,8 @@ impl Event {
             | Self::Offer(_)
             | Self::Memory(_)
             | Self::Callback(_)
-            | Self::Ledger(_) => None,
+            | Self::Ledger(_)
+            | Self::SealKey(_) => None,
         }
     }
 
@@ -100,7 +110,7 @@ impl Event {
             Self::Order(event) => event.bulk(),
             Self::Upstream(event) => event.bulk(),
             Self::Callback(event) => event.bulk(),
-            Self::Account(_) | Self::Memory(_) | Self::Ledger(_) => Bulk::NONE,
+            Self::Account(_) | Self::Memory(_) | Self::Ledger(_) | Self::SealKey(_) => Bulk::NONE,
         }
     }
 }

@@ -41,6 +41,7 @@ impl State {
             .chain(self.seen.iter().map(|(key, seen)| Row::Seen(key.0, key.1, seen.clone())))
             .chain(callback_rows(&self.callbacks))
             .chain(self.upstream_rows())
+            .chain(self.seal_keys.iter().map(|(handle, owner)| Row::SealKey(handle, owner)))
     }
 
     fn upstream_rows(&self) -> impl Iterator<Item = Row> + '_ {

@@ -92,14 +92,7 @@ impl Rebuilt {
             Row::Pool(id, numbers) => self.insert_pool(id, numbers)?,
             Row::Order(order) => self.insert_order(*order)?,
             Row::GivenUp(given_up) => self.insert_given_up(given_up)?,
-            Row::WrittenOff(id, amount) => {
-                let failed = state.order(id).is_some_and(|o| o.state == ActivationState::Failed);
-                check(failed && amount.is_positive(), || {
-                    format!("a write-off of order {id} is of nothing, or of no failed order")
-                })?;
-                let before = state.written_off.insert(id, amount);
-                check(before.is_none(), || format!("a write-off of order {id} comes twice"))?;
-            }
+            Row::WrittenOff(id, amount) => self.insert_written_off(id, amount)?,
             Row::Quarantined(resting) => self.insert_quarantined(resting)?,
             Row::Seen(provider, number, seen) => self.insert_seen(provider, number, seen)?,
             Row::Charged(id, attempt, charge) => self.insert_charge(id, attempt, charge)?,
@@ -109,6 +102,7 @@ impl Rebuilt {
             Row::EndedByProvider(id, word) => self.insert_word(id, word)?,
             Row::Callback(id, callback) => self.insert_callback(id, callback)?,
             Row::Callbacks(last, dropped, recent) => self.count_callbacks(last, dropped, recent)?,
+            Row::SealKey(handle, owner) => state.insert_seal_key(handle, owner)?,
             Row::Reply(id, key, reply) => self.insert_reply(id, key, reply)?,
         }
         Ok(())
@@ -210,6 +204,16 @@ impl Rebuilt {
         })?;
         let before = state.given_up.insert(given_up.key(), given_up);
         check(before.is_none(), || format!("a purchase given up of order {order} comes twice"))
+    }
+
+    fn insert_written_off(&mut self, id: OrderId, amount: Micros) -> Result<(), String> {
+        let state = &mut self.state;
+        let failed = state.order(id).is_some_and(|o| o.state == ActivationState::Failed);
+        check(failed && amount.is_positive(), || {
+            format!("a write-off of order {id} is of nothing, or of no failed order")
+        })?;
+        let before = state.written_off.insert(id, amount);
+        check(before.is_none(), || format!("a write-off of order {id} comes twice"))
     }
 
     fn insert_quarantined(&mut self, resting: Quarantined) -> Result<(), String> {

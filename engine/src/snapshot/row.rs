@@ -7,6 +7,7 @@ use crate::ids::{AccountId, CallbackId, CarrierId, KeyId, Number, OfferId, Order
 use crate::money::Micros;
 use crate::order::Order;
 use crate::replies::StoredReply;
+use crate::sealed::{KeyHandle, KeyOwner};
 use crate::state::{
     Account, Charge, Counters, GivenUp, Key, NamedPurchase, Offer, Orphan, Provider, Quarantined,
     Seen,
@@ -64,4 +65,6 @@ pub enum Row {
     /// The last callback's id, how many were dropped, and the keys of the last ones, if there
     /// was any; before the callbacks.
     Callbacks(CallbackId, u64, Vec<(CallbackId, u128)>),
+    /// A key that values are sealed under and that lives.
+    SealKey(KeyHandle, KeyOwner),
 }

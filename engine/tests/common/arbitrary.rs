@@ -27,6 +27,8 @@ use nexnum_engine::time::Time;
 mod facts;
 #[path = "arbitrary_ledger.rs"]
 mod ledger;
+#[path = "arbitrary_seal_key.rs"]
+mod seal_key;
 
 /// Choices: the bytes first, two for each, then a splitmix sequence.
 pub struct Rng {
@@ -166,6 +168,7 @@ impl Arbitrary {
         }
         match kind {
             0 if self.rng.once_in(8) => ledger::command(&mut self.rng, state),
+            0 if self.rng.once_in(3) => seal_key::command(&mut self.rng),
             0 => self.open(),
             1 => self.issue_key(state),
             2 => Command::RevokeKey(RevokeKey { key: KeyId(self.id(state.counters().key.0)) }),

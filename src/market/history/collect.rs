@@ -32,7 +32,8 @@ fn touch(event: &Event) -> Option<Touch<'_>> {
         | Event::Memory(_)
         | Event::Upstream(_)
         | Event::Callback(_)
-        | Event::Ledger(_) => None,
+        | Event::Ledger(_)
+        | Event::SealKey(_) => None,
     }
 }
 

@@ -61,7 +61,11 @@ impl Directory {
         match event {
             Event::Offer(event) => self.show_offer(event),
             Event::Order(_) | Event::Upstream(_) => self.show_losses(event),
-            Event::Account(_) | Event::Memory(_) | Event::Callback(_) | Event::Ledger(_) => {}
+            Event::Account(_)
+            | Event::Memory(_)
+            | Event::Callback(_)
+            | Event::Ledger(_)
+            | Event::SealKey(_) => {}
         }
     }
 

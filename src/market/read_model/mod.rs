@@ -206,7 +206,8 @@ impl ReadModel {
             | Event::Order(_)
             | Event::Upstream(_)
             | Event::Memory(MemoryEvent::MessagesRemembered { .. })
-            | Event::Ledger(_) => {}
+            | Event::Ledger(_)
+            | Event::SealKey(_) => {}
         }
     }
 

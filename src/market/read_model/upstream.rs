@@ -77,7 +77,8 @@ impl UpstreamWork {
             | Event::Order(_)
             | Event::Memory(_)
             | Event::Callback(_)
-            | Event::Ledger(_) => {}
+            | Event::Ledger(_)
+            | Event::SealKey(_) => {}
         }
     }
 

@@ -3,16 +3,17 @@
 use nexnum_engine::callback::{CallbackFailure, CallbackOutcome};
 use nexnum_engine::event::{
     AccountEvent, Arrival, AttemptEnd, AttemptError, CallbackEvent, ChargeReason, Charged,
-    ClockJump, Closing, Completion, Event, LedgerEvent, MemoryEvent, MessageIdentity as By,
-    MessageKind as Kind, MessageWay as Way, OfferEvent, OfferTerms, OrderEvent, OrphanEnd,
-    Placement, ProviderKind, ProviderWord, Receipt, Routing, Scope, SkipReason, SkippedAsk,
-    SkippedAsks, UpstreamEvent,
+    ClockJump, Closing, Completion, DestroyReason, Event, LedgerEvent, MemoryEvent,
+    MessageIdentity as By, MessageKind as Kind, MessageWay as Way, OfferEvent, OfferTerms,
+    OrderEvent, OrphanEnd, Placement, ProviderKind, ProviderWord, Receipt, Routing, Scope,
+    SealKeyEvent, SkipReason, SkippedAsk, SkippedAsks, UpstreamEvent,
 };
 use nexnum_engine::ids::{
-    AccountId, CallbackId, CarrierId, KeyId, MessageId, Number, OfferId, ProviderId,
+    AccountId, CallbackId, CarrierId, KeyId, MessageId, Number, OfferId, PersonId, ProviderId,
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::FailReason;
+use nexnum_engine::sealed::{KeyHandle, KeyOwner};
 use nexnum_engine::time::Time;
 
 use crate::values::{
@@ -34,7 +35,25 @@ pub(crate) fn events() -> Vec<(&'static str, Event)> {
     let callbacks = of_callbacks().into_iter().map(|(name, event)| (name, Event::Callback(event)));
     let ledger = of_ledger().into_iter().map(|(name, event)| (name, Event::Ledger(event)));
     let events = accounts.chain(offers).chain(memory).chain(orders).chain(callbacks);
-    events.chain(upstream).chain(ledger).collect()
+    let keys = of_seal_keys().into_iter().map(|(name, event)| (name, Event::SealKey(event)));
+    events.chain(upstream).chain(ledger).chain(keys).collect()
+}
+
+fn of_seal_keys() -> Vec<(&'static str, SealKeyEvent)> {
+    let handle = KeyHandle(DIGEST);
+    let made = |owner| SealKeyEvent::KeyMade { handle, owner };
+    let destroyed = |why| SealKeyEvent::KeyDestroyed { handle, why };
+    vec![
+        ("KeyMade Day", made(KeyOwner::Day(20_000))),
+        ("KeyMade Identity", made(KeyOwner::Identity(ACCOUNT))),
+        ("KeyMade Money", made(KeyOwner::Money(ACCOUNT))),
+        ("KeyMade Person", made(KeyOwner::Person(PersonId(u32::MAX)))),
+        ("KeyMade Load", made(KeyOwner::Load(OfferId(7)))),
+        ("KeyMade Rental", made(KeyOwner::Rental(ORDER))),
+        ("KeyDestroyed Retention", destroyed(DestroyReason::Retention)),
+        ("KeyDestroyed Erasure", destroyed(DestroyReason::Erasure)),
+        ("KeyDestroyed Lost", destroyed(DestroyReason::Lost)),
+    ]
 }
 
 fn of_ledger() -> [(&'static str, LedgerEvent); 4] {

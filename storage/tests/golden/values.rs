@@ -14,6 +14,7 @@ use nexnum_engine::ids::{
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::{Order, OrderRef, OrderStatus};
 use nexnum_engine::replies::StoredReply;
+use nexnum_engine::sealed::{KeyHandle, KeyOwner};
 use nexnum_engine::snapshot::Row;
 use nexnum_engine::state::{
     Account, Charge, Counters, GivenUp, Key, NamedPurchase, Offer, Orphan, Provider, Quarantined,
@@ -191,7 +192,7 @@ fn of_callbacks() -> Vec<(String, Row)> {
     rows
 }
 
-fn of_the_rest() -> [(String, Row); 7] {
+fn of_the_rest() -> [(String, Row); 8] {
     let provider = ProviderId(2);
     let charge = Charge { provider, amount: Micros(300_000), reversed: true };
     let orphan = Orphan { order: ORDER, attempt: 2, from: NOW, cost: Micros(300_000) };
@@ -205,5 +206,6 @@ fn of_the_rest() -> [(String, Row); 7] {
         ("Epoch".to_owned(), Row::Epoch(epoch())),
         ("EndedUpstream".to_owned(), Row::EndedUpstream(ORDER)),
         ("EndedByProvider".to_owned(), Row::EndedByProvider(ORDER, ProviderWord::Missing)),
+        ("SealKey".to_owned(), Row::SealKey(KeyHandle(DIGEST), KeyOwner::Identity(ACCOUNT))),
     ]
 }

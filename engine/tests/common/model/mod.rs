@@ -7,6 +7,7 @@
 
 mod callbacks;
 mod orders;
+mod seal_keys;
 mod tables;
 mod upstream;
 
@@ -16,8 +17,8 @@ use nexnum_engine::callback::CallbackOutcome;
 use nexnum_engine::command::{
     AcceptClock, BeginEpoch, Cancel, ClearDoubt, Command, Deposit, DoubtOrder, Expire, FailOrder,
     Finish, IngestMessage, ListOffers, LoadStock, NameCarrier, NamePurchase, NextAttempt,
-    OpenLedger, PlaceOrder, Placed, PriceOffers, RecordClockStep, RecoverLoss, RegisterProvider,
-    Reply, RequestAnother, RevokeKey,
+    OpenLedger, PlaceOrder, Placed, PriceOffers, RecordClockStep, RecoverLoss, Reply,
+    RequestAnother, RevokeKey,
 };
 use nexnum_engine::event::{LedgerTerms, ProviderKind, ProviderWord, Terms};
 use nexnum_engine::group::Idempotency;
@@ -26,6 +27,7 @@ use nexnum_engine::limits::{NAME_LEN_MAX, RETIRED_MAX};
 use nexnum_engine::money::{AMOUNT_MAX, COST_MAX, Micros};
 use nexnum_engine::order::OrderStatus;
 use nexnum_engine::policy::Policy;
+use nexnum_engine::sealed::{KeyHandle, KeyOwner};
 use nexnum_engine::state::State;
 use nexnum_engine::time::Time;
 
@@ -56,6 +58,7 @@ pub struct Model {
     charges: Vec<Charge>,
     orphans: Vec<Orphan>,
     named: Vec<Named>,
+    seal_keys: Vec<(KeyHandle, KeyOwner)>,
 }
 
 /// A purchase without a number, by its id.
@@ -220,9 +223,7 @@ impl Model {
             Command::Deposit(Deposit { account, amount, reference }) => {
                 self.deposit(*account, *amount, *reference)
             }
-            Command::RegisterProvider(RegisterProvider { name, kind }) => {
-                self.register(name, *kind)
-            }
+            Command::RegisterProvider(new) => self.register(&new.name, new.kind),
             Command::NameCarrier(NameCarrier { name }) => self.name_carrier(name),
             Command::ListOffers(ListOffers { provider, offers }) => self.list(*provider, offers),
             Command::PriceOffers(PriceOffers { provider, terms }) => self.price(*provider, terms),
@@ -268,6 +269,8 @@ impl Model {
             Command::EndUpstream(ended) => self.end_upstream(*ended),
             Command::EndByProvider(ended) => self.end_by_provider(now, ended),
             Command::Expire(Expire { order }) => self.expire(now, *order),
+            Command::MakeSealKey(key) => self.make_seal_key(key),
+            Command::DestroySealKey(key) => self.destroy_seal_key(*key),
             Command::Pulse(pulse) => Ok(self.pulse(now, *pulse)),
         }
     }
@@ -314,6 +317,7 @@ impl Model {
         same("numbers at rest", &resting, &expected)?;
         self.compare_upstream(state)?;
         self.compare_callbacks(state)?;
+        self.compare_seal_keys(state)?;
         same("the ledger", state.ledger().copied(), self.ledger)?;
         same("the term", state.epoch().map(|last| last.epoch), self.epoch)?;
         let keys: Vec<bool> = state.keys().map(|(_, key)| key.revoked).collect();
