@@ -16,7 +16,7 @@ use super::serve::not_started;
 use super::{admin, drivers, remote, values};
 use crate::access::callback::CallbackSecrets;
 use crate::market::folder::{self, BootError};
-use crate::server::config::Config;
+use crate::server::config::{Config, ConfigError};
 use crate::supply::config::hook_path;
 
 /// Bytes read of a key: more than the store takes, so that a longer key is refused and not cut.
@@ -94,7 +94,7 @@ pub(super) fn run(args: Args) -> Result<(), CliError> {
             Ok(())
         }
         Action::Callback { data: Some(data), signing_key, .. } => {
-            let folder = Folder::at(data);
+            let folder = keyed(Folder::at(data))?;
             let secrets = CallbackSecrets::open(&folder);
             let secrets = secrets.map_err(|error| not_started(error.into()))?;
             if signing_key {
@@ -106,7 +106,19 @@ pub(super) fn run(args: Args) -> Result<(), CliError> {
             say(format_args!("{base}{}", path.expose()));
             Ok(())
         }
-        Action::SetKey { name, data } => set_key(&Folder::at(data), &name),
+        Action::SetKey { name, data } => set_key(&keyed(Folder::at(data))?, &name),
+    }
+}
+
+/// The folder with its master key from where its configuration says; without one there it is the
+/// folder's own.
+fn keyed(folder: Folder) -> Result<Folder, CliError> {
+    match Config::load(&folder::config_path(&folder)) {
+        Ok(config) => Ok(config.master_key.keyed(folder)?),
+        Err(ConfigError::Missing { .. }) => Ok(folder),
+        // What else is wrong with it does not matter where the key is at hand.
+        Err(_) if folder.master_key().exists() => Ok(folder),
+        Err(error) => Err(error.into()),
     }
 }
 

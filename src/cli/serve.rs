@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::task::Poll;
 
 use nexnum_driver::Secret;
+use nexnum_engine::sealed::KeyHandle;
 use nexnum_storage::secrets::{SecretBytes, Secrets};
 use nexnum_storage::{Folder, StorageError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -31,6 +32,10 @@ pub struct ServeArgs {
     /// run and the machine was booted, or after the clock jumped.
     #[arg(long)]
     pub accept_clock: bool,
+    /// Accept that a sealing key is lost, by its handle as the refused start names it; may be given
+    /// more than once. What is sealed under it is forgotten for good.
+    #[arg(long, value_name = "HANDLE", value_parser = values::key_handle)]
+    pub accept_missing_key: Vec<KeyHandle>,
 }
 
 /// Runs the server until it is stopped.
@@ -42,15 +47,17 @@ pub fn run(args: &ServeArgs) -> Result<(), CliError> {
     if args.check_config {
         return check(&config, args.accept_clock);
     }
-    block_on(serve(config, args.accept_clock))
+    block_on(serve(config, args))
 }
 
-async fn serve(config: Config, accepts_clock: bool) -> Result<(), CliError> {
+async fn serve(config: Config, args: &ServeArgs) -> Result<(), CliError> {
     // 1. The data folder, and the keys of the providers. A terminal may close from now on.
     outlive_hangups();
     let mut opened = folder::open(&config.data_dir, |_| {})?;
-    opened.accepts_clock = accepts_clock;
-    let providers = setups(&config)?;
+    opened.accepts_clock = args.accept_clock;
+    opened.accepted_keys.clone_from(&args.accept_missing_key);
+    opened.folder = config.master_key.keyed(opened.folder)?;
+    let providers = setups(&config, &opened.folder)?;
     // 2. The server, until a signal.
     let running = server::start(opened, &config, providers).await.map_err(not_started)?;
     let stopped = stop_signal();
@@ -81,8 +88,8 @@ pub(super) fn not_started(error: StartError) -> CliError {
 
 /// The configured providers with their keys; one that is missing is empty, and keeps its own
 /// provider alone from being bought from.
-fn setups(config: &Config) -> Result<Vec<ProviderSetup>, CliError> {
-    let secrets = folder::secrets(&Folder::at(&config.data_dir))?;
+fn setups(config: &Config, folder: &Folder) -> Result<Vec<ProviderSetup>, CliError> {
+    let secrets = folder::secrets(folder)?;
     let setup = |provider: &ProviderConfig| {
         let stored = match &provider.key_secret {
             Some(name) => stored_key(&secrets, name)?,
@@ -192,7 +199,7 @@ fn outlive_hangups() {
 /// Prints the effective configuration and whether each key was found, then what is wrong.
 fn check(config: &Config, accepts_clock: bool) -> Result<(), CliError> {
     // 1. What `serve` would refuse.
-    let setups = setups(config)?;
+    let setups = setups(config, &config.master_key.keyed(Folder::at(&config.data_dir))?)?;
     server::check_addresses(config).map_err(not_started)?;
     server::check_folder(config).map_err(CliError::refused)?;
     if !accepts_clock {

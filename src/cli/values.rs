@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 
 use nexnum_engine::money::Micros;
+use nexnum_engine::sealed::KeyHandle;
 
 /// A variable of the environment, without the line break that a file leaves at its end; one that
 /// is blank, or not text, counts as not set.
@@ -15,6 +16,12 @@ pub(super) fn variable(name: &str) -> Option<String> {
 /// An id of an account or a key.
 pub(super) fn id(text: &str) -> Result<u32, String> {
     text.parse().map_err(|_| "is not an id: ids are whole numbers, as the lists show".to_owned())
+}
+
+/// The handle of a sealing key.
+pub(super) fn key_handle(text: &str) -> Result<KeyHandle, String> {
+    let handle = KeyHandle::parse(text);
+    handle.ok_or_else(|| "is not a key's handle, which is 32 hexadecimal digits".to_owned())
 }
 
 /// A provider's name that a path can carry.

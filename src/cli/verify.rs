@@ -66,6 +66,7 @@ fn sound(proof: &Proof) -> Value {
         "snapshots": snapshots,
         "tip_passed_over": proof.tip_passed_over,
         "secrets": proof.secrets,
+        "sealing_keys": proof.sealing_keys,
         "history": match proof.history {
             Followed::To(Seq(seq)) => Some(seq),
             Followed::Absent => None,
@@ -75,9 +76,13 @@ fn sound(proof: &Proof) -> Value {
 }
 
 fn words(proof: &Proof) -> String {
-    let Proof { ledger, end, rows, state_hash, audits, snapshots, secrets, .. } = proof;
+    let Proof { ledger, end, rows, state_hash, audits, snapshots, sealing_keys, .. } = proof;
     let (records, hash, compared) = (end.seq, end.hash, snapshots.len());
     let history = followed(proof.history);
+    let secrets = match proof.secrets {
+        Some(count) => format!("opened with the master key: {count}"),
+        None => "not opened: the master key is not in the folder".to_owned(),
+    };
     let tip = match &proof.tip_passed_over {
         Some(reason) => format!("\ntip        not used: {reason}"),
         None => String::new(),
@@ -87,7 +92,8 @@ fn words(proof: &Proof) -> String {
          last hash  {hash}\n\
          state      hash {state_hash}; audits passed: {audits}\n\
          snapshots  compared with the replay, all equal: {compared}\n\
-         secrets    opened with the master key: {secrets}\n\
+         secrets    {secrets}\n\
+         keys       that live and have their files: {sealing_keys}\n\
          history    {history}{tip}"
     )
 }

@@ -1,10 +1,12 @@
 //! Why a data folder was not made or opened.
 
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
 use nexnum_engine::event::{CatalogVersion, ClockJump};
 use nexnum_engine::reject::Reject;
+use nexnum_engine::sealed::KeyHandle;
 use nexnum_storage::StorageError;
 
 use crate::clock::rfc3339;
@@ -59,6 +61,17 @@ pub enum BootError {
     /// No key could be drawn.
     #[error(transparent)]
     NoRandomness(#[from] NoRandomness),
+    /// The configured source of the master key gave none.
+    #[error("there is no master key from {source_name}: {reason}")]
+    MasterKey {
+        /// Where it was looked for.
+        source_name: String,
+        /// Why there is none.
+        reason: String,
+    },
+    /// Keys that values are sealed under cannot be used.
+    #[error("{0}")]
+    LostKeys(LostKeys),
 }
 
 impl BootError {
@@ -67,14 +80,49 @@ impl BootError {
     pub fn is_damage(&self) -> bool {
         match self {
             Self::Storage(error) => error.is_damage(),
+            Self::LostKeys(_) => true,
             Self::NotInitialised { .. }
             | Self::NotEmpty { .. }
             | Self::Io { .. }
             | Self::Rejected(_)
             | Self::OtherCatalog { .. }
             | Self::ClockGap(_)
-            | Self::NoRandomness(_) => false,
+            | Self::NoRandomness(_)
+            | Self::MasterKey { .. } => false,
         }
+    }
+}
+
+/// How many keys a message names.
+const NAMED_MAX: usize = 10;
+
+/// Keys that live and cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LostKeys {
+    /// The folder of keys.
+    pub path: PathBuf,
+    /// Each with why, by handle.
+    pub lost: Vec<(KeyHandle, String)>,
+}
+
+impl fmt::Display for LostKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (count, path) = (self.lost.len(), self.path.display());
+        write!(
+            f,
+            "{count} of the sealing keys in {path} cannot be used, and the ledger does not say \
+             that they were destroyed:"
+        )?;
+        for (handle, why) in self.lost.iter().take(NAMED_MAX) {
+            write!(f, " {handle} ({why})")?;
+        }
+        if count > NAMED_MAX {
+            write!(f, " and {} more", count - NAMED_MAX)?;
+        }
+        f.write_str(
+            "; put them back from a copy of the data folder, or, if they are lost, start once with \
+             `--accept-missing-key HANDLE` for each: what is sealed under it is forgotten for good",
+        )
     }
 }
 

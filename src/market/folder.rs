@@ -17,6 +17,7 @@ use nexnum_engine::event::{ClockJump, Epoch, LedgerTerms};
 use nexnum_engine::group::{Groups, Head};
 use nexnum_engine::ids::Seq;
 use nexnum_engine::limits::NAME_LEN_MAX;
+use nexnum_engine::sealed::KeyHandle;
 use nexnum_engine::state::State;
 use nexnum_engine::time::Time;
 use nexnum_storage::history::{HistoryTables, Opening};
@@ -274,7 +275,7 @@ fn node() -> String {
 }
 
 /// Decides commands and makes durable what they bring, as one row.
-fn write(
+pub(super) fn write(
     engine: &mut Engine,
     ledger: &mut RedbLedger,
     at: Time,
@@ -311,6 +312,8 @@ pub struct Opened {
     pub clock: Arc<Clock>,
     /// Whether the operator accepts what the machine's clock shows, however far it is.
     pub accepts_clock: bool,
+    /// Sealing keys that the operator accepts to be lost, if they are.
+    pub accepted_keys: Vec<KeyHandle>,
 }
 
 /// How far a replay has come.
@@ -357,8 +360,19 @@ pub fn open(dir: &Path, mut progress: impl FnMut(Progress)) -> Result<Opened, Bo
     let engine = replay.into_engine();
     // 6. The time, from there on.
     let clock = Arc::new(Clock::open(folder.path(), last_at));
-    let accepts_clock = false;
-    Ok(Opened { folder, engine, ledger, reader, history, last_at, snapshot, clock, accepts_clock })
+    let (accepts_clock, accepted_keys) = (false, Vec::new());
+    Ok(Opened {
+        folder,
+        engine,
+        ledger,
+        reader,
+        history,
+        last_at,
+        snapshot,
+        clock,
+        accepts_clock,
+        accepted_keys,
+    })
 }
 
 /// What is wrong with a ledger of which a page is altered, by the row at which a walk comes upon it:

@@ -5,8 +5,8 @@
 //! file against its checksum; each snapshot's state
 //! hash against the replay's at its position; the manifest and the tip against the ledger;
 //! history page by page and row by row, its cursor against the ledger; every secret against
-//! the key that opens it. Where a writer was killed, its file is recovered in memory: nothing
-//! is written.
+//! the key that opens it, where the folder has that key; the file of each sealing key, which
+//! needs none. Where a writer was killed, its file is recovered in memory: nothing is written.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,11 +15,13 @@ use nexnum_engine::audit;
 use nexnum_engine::ids::Seq;
 use nexnum_engine::state::State;
 use nexnum_storage::history;
+use nexnum_storage::secrets::Secrets;
 use nexnum_storage::snapshot::{self, SnapshotHeader};
 use nexnum_storage::{Folder, Hash, LedgerId, Position, Reader, RedbLedger, StorageError};
 
 use crate::market::folder::{self, BootError, Progress, state_of};
 use crate::market::replay::{Decoded, Replay};
+use crate::market::seal_keys;
 
 /// Events between two audits: one takes as long as some ten thousand of them.
 const AUDIT_EVERY: u64 = 200_000;
@@ -64,7 +66,9 @@ impl From<BootError> for Finding {
             | BootError::Rejected(_)
             | BootError::OtherCatalog { .. }
             | BootError::ClockGap(_)
-            | BootError::NoRandomness(_) => Self::Unreadable(error),
+            | BootError::NoRandomness(_)
+            | BootError::MasterKey { .. } => Self::Unreadable(error),
+            BootError::LostKeys(lost) => Self::Damage { seq: None, reason: lost.to_string() },
         }
     }
 }
@@ -86,8 +90,11 @@ pub struct Proof {
     pub snapshots: Vec<Seq>,
     /// Why the tip vouches for nothing, where it does not: it may be lost.
     pub tip_passed_over: Option<String>,
-    /// How many secrets opened with the folder's key: all of them.
-    pub secrets: usize,
+    /// How many secrets opened with the folder's key: all of them; `None` where the folder has no
+    /// key, so that the pages of their file alone were checked.
+    pub secrets: Option<usize>,
+    /// How many sealing keys live: the file of each is there and whole.
+    pub sealing_keys: usize,
     /// How far history has followed.
     pub history: Followed,
 }
@@ -129,18 +136,24 @@ pub fn verify(dir: &Path, progress: impl FnMut(Progress)) -> Result<Proof, Findi
     RedbLedger::check(&folder.ledger()).map_err(|error| error.knowing(proof.end.seq))?;
     // 4. The other files: each secret opens, history is whole and not ahead.
     let secrets = open_secrets(&folder)?;
+    let sealing_keys = seal_keys::check(&folder, proof.ledger, replay.state())?;
     let history = follows(&folder, &proof)?;
-    Ok(Proof { tip_passed_over, secrets, history, ..proof })
+    Ok(Proof { tip_passed_over, secrets, sealing_keys, history, ..proof })
 }
 
-/// Opens every secret with the folder's own key and counts them.
-fn open_secrets(folder: &Folder) -> Result<usize, Finding> {
+/// Opens every secret with the folder's own key and counts them. The key may be kept elsewhere: the
+/// file's pages are checked without it.
+fn open_secrets(folder: &Folder) -> Result<Option<usize>, Finding> {
+    if !folder.master_key().exists() {
+        Secrets::check_pages(&folder.secrets())?;
+        return Ok(None);
+    }
     let secrets = folder.check_secrets()?;
     let names = secrets.names()?;
     for name in &names {
         secrets.get(name)?;
     }
-    Ok(names.len())
+    Ok(Some(names.len()))
 }
 
 /// History's cursor, which is never ahead of the ledger. History itself is whole then; that
@@ -253,7 +266,8 @@ impl<P: FnMut(Progress)> Walk<P> {
             audits: self.audits,
             snapshots: self.compared,
             tip_passed_over: None,
-            secrets: 0,
+            secrets: None,
+            sealing_keys: 0,
             history: Followed::Absent,
         })
     }

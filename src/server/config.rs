@@ -19,6 +19,7 @@ pub use self::provider::ProviderConfig;
 pub use self::sections::FaultyProvider;
 use self::sections::{Sections, SectionsError};
 use crate::config_value;
+use crate::market::master_key::MasterKeyConfig;
 use crate::supply::config::{MarginConfig, OwnStockConfig};
 
 /// Bytes of a configuration: a hundred providers fit many times over.
@@ -92,6 +93,9 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// How long requests in work may take after a stop was asked for.
     pub drain_seconds: u64,
+    /// Where the master key comes from, if not from the data folder.
+    #[serde(skip_serializing_if = "MasterKeyConfig::is_own_file")]
+    pub master_key: MasterKeyConfig,
     /// How numbers of own stock live.
     pub own_stock: OwnStockConfig,
     /// What we add to a provider's price, unless the provider says otherwise.
@@ -112,6 +116,7 @@ impl Default for Config {
             metrics_listen: None,
             data_dir: PathBuf::from("."),
             drain_seconds: 10,
+            master_key: MasterKeyConfig::default(),
             own_stock: OwnStockConfig::default(),
             margin: MarginConfig::default(),
             limits: LimitsConfig::default(),
@@ -165,6 +170,7 @@ impl Config {
         let mut config = Self::parse(&text, path)?;
         let folder = path.parent().unwrap_or_else(|| Path::new(""));
         config.data_dir = folder.join(&config.data_dir);
+        config.master_key.resolve(folder);
         config.providers.iter_mut().for_each(|provider| provider.resolve(folder));
         Ok(config)
     }
@@ -210,7 +216,7 @@ impl Config {
                 "listen and metrics_listen are both {address}: give metrics_listen another port"
             ));
         }
-        self.own_stock.broken_rule()
+        self.master_key.broken_rule().or_else(|| self.own_stock.broken_rule())
     }
 
     /// The configuration as it holds, defaults included, as TOML. Secrets are not in it;

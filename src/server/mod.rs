@@ -39,7 +39,7 @@ use crate::http::request_id::RequestIds;
 use crate::http::{self, Server, ServerLimits};
 use crate::keys::{self, NoRandomness};
 use crate::market::folder::{self, Opened};
-use crate::market::{self, Market, Started, Threads};
+use crate::market::{self, Market, Started, Threads, seal_keys};
 use crate::money::Money;
 use crate::order::{Orders, OwnStock};
 use crate::provider::connected::Connected;
@@ -156,8 +156,12 @@ pub async fn start_on(
     config: &Config,
     setups: Vec<ProviderSetup>,
 ) -> Result<Running, StartError> {
-    // 1. The ledger says that a writer begins. The secrets of callbacks.
-    folder::begin_epoch(&mut opened)?;
+    // 1. The master key, and whether each sealing key is there. The ledger says that a writer begins,
+    // and which keys are lost. The secrets of callbacks.
+    opened.folder = config.master_key.keyed(opened.folder)?;
+    let lost = seal_keys::look(&opened)?;
+    let at = folder::begin_epoch(&mut opened)?;
+    seal_keys::settle(&mut opened, &lost, at)?;
     let Listeners { main: (listener, address), metrics: metrics_listener } = listeners;
     let callback = Arc::new(CallbackSecrets::open(&opened.folder)?);
     let seeds = [request_id_seed()?, request_id_seed()?];

@@ -22,13 +22,27 @@ use crate::secrets::{MasterKey, Secrets};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Folder {
     path: PathBuf,
+    /// The master key, where it is kept elsewhere.
+    key: Option<MasterKey>,
 }
 
 impl Folder {
     /// Names a folder; looks at nothing.
     #[must_use]
     pub fn at(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into() }
+        Self { path: path.into(), key: None }
+    }
+
+    /// The same folder, with a master key that the operator keeps elsewhere.
+    #[must_use]
+    pub fn with_master_key(self, key: MasterKey) -> Self {
+        Self { key: Some(key), ..self }
+    }
+
+    /// Whether it was given a master key that is kept elsewhere.
+    #[must_use]
+    pub const fn has_given_key(&self) -> bool {
+        self.key.is_some()
     }
 
     /// The folder itself.
@@ -71,6 +85,12 @@ impl Folder {
     #[must_use]
     pub fn master_key(&self) -> PathBuf {
         self.path.join("master.key")
+    }
+
+    /// `keys/`: the keys that values are sealed under; made with the first of them.
+    #[must_use]
+    pub fn keys(&self) -> PathBuf {
+        self.path.join("keys")
     }
 
     /// `snapshots/`: states of the engine; derived.
@@ -169,20 +189,31 @@ impl Folder {
         Reader::open(&self.ledger(), &self.checked_manifest()?)
     }
 
-    /// Opens the secrets with the folder's own master key.
+    /// The master key: the one that it was given, or else the folder's own.
     ///
     /// # Errors
-    /// As [`MasterKey::read`] and [`Secrets::open`].
+    /// As [`MasterKey::read`].
+    pub fn read_master_key(&self) -> Result<MasterKey, StorageError> {
+        match &self.key {
+            Some(key) => Ok(key.clone()),
+            None => MasterKey::read(&self.master_key()),
+        }
+    }
+
+    /// Opens the secrets with the master key.
+    ///
+    /// # Errors
+    /// As [`Folder::read_master_key`] and [`Secrets::open`].
     pub fn open_secrets(&self) -> Result<Secrets, StorageError> {
-        Secrets::open(&self.secrets(), &MasterKey::read(&self.master_key())?)
+        Secrets::open(&self.secrets(), &self.read_master_key()?)
     }
 
     /// Opens the secrets for reading alone; see [`Secrets::open_checked`].
     ///
     /// # Errors
-    /// As [`MasterKey::read`] and [`Secrets::open_checked`].
+    /// As [`Folder::read_master_key`] and [`Secrets::open_checked`].
     pub fn check_secrets(&self) -> Result<Secrets, StorageError> {
-        Secrets::open_checked(&self.secrets(), &MasterKey::read(&self.master_key())?)
+        Secrets::open_checked(&self.secrets(), &self.read_master_key()?)
     }
 
     /// Writes into the manifest that ledger `id` has reached a position: at a clean

@@ -68,7 +68,7 @@ impl fmt::Debug for SecretBytes {
 }
 
 /// The key that seals everything else: 32 bytes.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct MasterKey(Zeroizing<[u8; 32]>);
 
 impl fmt::Debug for MasterKey {
@@ -107,13 +107,17 @@ impl MasterKey {
     pub fn read(path: &Path) -> Result<Self, StorageError> {
         let bytes = fs::read(path).map_err(|e| StorageError::io("reading", path, e))?;
         let bytes = Zeroizing::new(bytes);
-        let text = str::from_utf8(&bytes).ok().map(str::trim_ascii_end);
-        let mut key = text
-            .and_then(parse_hex::<32>)
-            .ok_or_else(|| StorageError::damaged_file(path, "it is not 64 hexadecimal digits"))?;
+        let key = str::from_utf8(&bytes).ok().and_then(Self::parse);
+        key.ok_or_else(|| StorageError::damaged_file(path, "it is not 64 hexadecimal digits"))
+    }
+
+    /// The key that 64 hexadecimal digits say, with or without a line break after them.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut key = parse_hex::<32>(text.trim_ascii_end())?;
         let master = Self::from_bytes(key);
         key.zeroize();
-        Ok(master)
+        Some(master)
     }
 
     /// The cipher under this key.
@@ -162,6 +166,14 @@ impl Secrets {
     /// As [`Secrets::open`]; or the database's word where a page is damaged.
     pub fn open_checked(path: &Path, key: &MasterKey) -> Result<Self, StorageError> {
         Self::over(open_checked(Overlay::over(path)?, path, CACHE_BYTES)?, path, key)
+    }
+
+    /// Checks every page of the store in a file, which needs no key. The file is not written to.
+    ///
+    /// # Errors
+    /// [`StorageError::Missing`], the database's word where a page is damaged; or the failure.
+    pub fn check_pages(path: &Path) -> Result<(), StorageError> {
+        open_checked(Overlay::over(path)?, path, CACHE_BYTES).map(drop)
     }
 
     fn over(

@@ -46,6 +46,20 @@ fn the_template_s_own_listener_for_measures_is_right() {
 }
 
 #[test]
+fn the_template_s_sources_of_the_master_key_are_right_one_by_one() {
+    let (_, example) = CONFIG_TEMPLATE.split_once("# [master_key]\n").unwrap();
+    let lines: Vec<&str> = example.lines().take(3).map(|line| &line[2..]).collect();
+    for line in &lines {
+        let config = parse(&format!("[master_key]\n{line}\n")).unwrap();
+        assert!(!config.master_key.is_own_file(), "{line}");
+        assert_eq!(parse(&config.effective(|_| true)).unwrap(), config);
+    }
+    let two = format!("[master_key]\n{}\n{}\n", lines[0], lines[1]);
+    refused(&two, &["more than one of file, env and command"]);
+    refused("[master_key]\nkey = \"00\"\n", &["unknown field", "`key`"]);
+}
+
+#[test]
 fn the_template_s_example_of_a_provider_is_right() {
     let (_, example) = CONFIG_TEMPLATE.split_once("# [[providers]]\n").unwrap();
     let lines = example.lines().filter(|line| !line.contains("key_env"));

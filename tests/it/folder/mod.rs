@@ -5,6 +5,7 @@ mod check_config;
 mod clock;
 mod damage;
 mod init;
+mod sealing_keys;
 mod snapshots;
 mod versions;
 

@@ -1,0 +1,112 @@
+//! The folder of sealing keys at a start: it holds what the ledger says, and nothing else.
+//!
+//! Promises: a key that lives has a file that opens, or the start is refused with the key's name and
+//! nothing written; the operator may accept that the key is lost, and the ledger says so then. Every
+//! other key's file is destroyed: of a key that was destroyed before, as after a crash or where a
+//! copy was put back, and of one that never got its event, under which nothing is sealed. Making
+//! keys, and when they end, is left to others.
+
+use nexnum_engine::command::DestroySealKey;
+use nexnum_engine::event::DestroyReason;
+use nexnum_engine::sealed::KeyHandle;
+use nexnum_engine::state::State;
+use nexnum_engine::time::Time;
+use nexnum_storage::keys::{KeyFiles, KeyFolder};
+use nexnum_storage::{Folder, LedgerId, StorageError};
+
+use super::boot_error::{BootError, LostKeys};
+use super::folder::{Opened, write};
+
+fn keys_of(folder: &Folder, ledger: LedgerId) -> KeyFolder {
+    KeyFolder::at(&folder.keys(), ledger)
+}
+
+/// Looks whether each key that lives has its file, whole. The master key is not needed. Gives how
+/// many there are.
+///
+/// # Errors
+/// [`BootError::LostKeys`]; a file of another ledger or of a newer version; or the failure.
+pub(super) fn check(folder: &Folder, ledger: LedgerId, state: &State) -> Result<usize, BootError> {
+    let lost = lost(folder, ledger, state)?;
+    if lost.is_empty() {
+        Ok(state.seal_keys().iter().count())
+    } else {
+        Err(BootError::LostKeys(LostKeys { path: folder.keys(), lost }))
+    }
+}
+
+/// The keys that live and have no whole file of their own, each with why.
+fn lost(
+    folder: &Folder,
+    ledger: LedgerId,
+    state: &State,
+) -> Result<Vec<(KeyHandle, String)>, BootError> {
+    let keys = keys_of(folder, ledger);
+    let mut lost = Vec::new();
+    for (handle, owner) in state.seal_keys().iter() {
+        let why = match keys.owner(handle) {
+            Ok(Some(found)) if found == owner => continue,
+            Ok(Some(_)) => "its file is of another owner".to_owned(),
+            Ok(None) => "it has no file".to_owned(),
+            Err(StorageError::DamagedFile { reason, .. }) => reason,
+            Err(error) => return Err(error.into()),
+        };
+        lost.push((handle, why));
+    }
+    Ok(lost)
+}
+
+/// Looks whether a start may use the keys. Nothing is written. Gives those that are lost, which the
+/// operator accepts.
+///
+/// # Errors
+/// As [`check`]; a key that the master key does not open, or no master key.
+pub fn look(opened: &Opened) -> Result<Vec<KeyHandle>, BootError> {
+    let (folder, ledger, state) = (&opened.folder, opened.ledger.id(), opened.engine.state());
+    let (accepted, lost): (Vec<_>, Vec<_>) = lost(folder, ledger, state)?
+        .into_iter()
+        .partition(|(handle, _)| opened.accepted_keys.contains(handle));
+    if !lost.is_empty() {
+        return Err(BootError::LostKeys(LostKeys { path: folder.keys(), lost }));
+    }
+    let accepted: Vec<KeyHandle> = accepted.into_iter().map(|(handle, _)| handle).collect();
+    let (keys, master) = (keys_of(folder, ledger), folder.read_master_key()?);
+    let living = state.seal_keys().iter().map(|(handle, _)| handle);
+    for handle in living.filter(|handle| !accepted.contains(handle)) {
+        let _usable = keys.read(&master, handle)?;
+    }
+    Ok(accepted)
+}
+
+/// Says in the ledger which keys are lost, and destroys the file of every key that does not live.
+/// The event first: a start that is cut short in between destroys the file the next time.
+///
+/// # Errors
+/// The ledger took nothing, or a file could not be destroyed.
+pub fn settle(opened: &mut Opened, lost: &[KeyHandle], at: Time) -> Result<(), BootError> {
+    // 1. What the operator accepted.
+    let why = DestroyReason::Lost;
+    let commands = lost.iter().map(|handle| DestroySealKey { handle: *handle, why }.into());
+    let commands: Vec<_> = commands.collect();
+    if !commands.is_empty() {
+        write(&mut opened.engine, &mut opened.ledger, at, &commands)?;
+        tracing::warn!(?lost, "sealing keys are lost, as accepted: what is sealed is forgotten");
+    }
+    // 2. What does not live.
+    let keys = keys_of(&opened.folder, opened.ledger.id());
+    let living = opened.engine.state().seal_keys();
+    let KeyFiles { handles, others } = keys.list()?;
+    let mut destroyed = 0;
+    for handle in handles.into_iter().filter(|handle| living.owner(*handle).is_none()) {
+        keys.destroy(handle)?;
+        destroyed += 1;
+    }
+    if destroyed > 0 {
+        tracing::info!(destroyed, "files of sealing keys that do not live were destroyed");
+    }
+    if !others.is_empty() {
+        let path = opened.folder.keys();
+        tracing::warn!(path = %path.display(), ?others, "files in the folder of sealing keys are no keys and are left as they are");
+    }
+    Ok(())
+}

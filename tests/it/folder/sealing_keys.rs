@@ -1,0 +1,226 @@
+//! Starts on a folder whose sealing keys are there, destroyed, unused or lost; and the master key
+//! kept elsewhere.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use nexnum::market::folder::{self, BootError};
+use nexnum::market::seal_keys;
+use nexnum::market::verify::{Finding, verify};
+use nexnum_engine::command::{DestroySealKey, MakeSealKey};
+use nexnum_engine::event::{DestroyReason, Event, SealKeyEvent};
+use nexnum_engine::ids::Seq;
+use nexnum_engine::sealed::{KeyHandle, KeyOwner};
+use nexnum_storage::keys::KeyFolder;
+use nexnum_storage::secrets::MasterKey;
+use nexnum_storage::{Folder, Ledger};
+
+use super::{append, opened};
+use crate::rig::process::{KilledOnDrop, nexnum};
+
+const LIVING: [KeyHandle; 2] = [KeyHandle(1), KeyHandle(2)];
+const DESTROYED: KeyHandle = KeyHandle(3);
+const UNUSED: KeyHandle = KeyHandle(4);
+
+const fn owner(handle: KeyHandle) -> KeyOwner {
+    KeyOwner::Day(handle.0 as u32)
+}
+
+fn keys(folder: &Folder) -> KeyFolder {
+    KeyFolder::at(&folder.keys(), opened(folder.path()).ledger.id())
+}
+
+/// A folder with two keys that live; one whose destruction was cut short after its event; and one
+/// that was made and never got its event.
+fn with_keys(dir: &Path) -> Folder {
+    let created = folder::init(dir).unwrap();
+    fs::write(folder::config_path(&created.folder), "listen = \"127.0.0.1:0\"\n").unwrap();
+    let (keys, master) = (keys(&created.folder), created.folder.read_master_key().unwrap());
+    let mut live = opened(dir);
+    for handle in [LIVING[0], LIVING[1], DESTROYED, UNUSED] {
+        keys.make(&master, handle, owner(handle)).unwrap();
+        if handle != UNUSED {
+            append(&mut live, [MakeSealKey { handle, owner: owner(handle) }.into()]);
+        }
+    }
+    let why = DestroyReason::Retention;
+    append(&mut live, [DestroySealKey { handle: DESTROYED, why }.into()]);
+    created.folder
+}
+
+/// What a start does with the keys before anything else.
+fn start(dir: &Path, accepted: &[KeyHandle]) -> Result<(), BootError> {
+    let mut live = opened(dir);
+    live.accepted_keys = accepted.to_vec();
+    let lost = seal_keys::look(&live)?;
+    let at = folder::begin_epoch(&mut live)?;
+    seal_keys::settle(&mut live, &lost, at)
+}
+
+/// The keys that the ledger says were lost.
+fn lost(dir: &Path) -> Vec<KeyHandle> {
+    let mut found = Vec::new();
+    for row in opened(dir).reader.read(Seq(1)).unwrap() {
+        let row = nexnum::market::replay::Decoded::from_row(&row.unwrap()).unwrap();
+        for event in row.groups.events() {
+            if let Event::SealKey(SealKeyEvent::KeyDestroyed { handle, why }) = event
+                && *why == DestroyReason::Lost
+            {
+                found.push(*handle);
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn a_start_destroys_every_key_that_does_not_live_and_no_other() {
+    let temp = tempfile::tempdir().unwrap();
+    let folder = with_keys(temp.path());
+    assert_eq!(verify(temp.path(), |_| {}).unwrap().sealing_keys, 2);
+    let (half, foreign) = (format!("{UNUSED}.tmp"), folder.keys().join("README"));
+    fs::write(folder.keys().join(half), "cut short").unwrap();
+    fs::write(&foreign, "not a key").unwrap();
+    for _ in 0..2 {
+        start(temp.path(), &[]).unwrap();
+        let found = keys(&folder).list().unwrap();
+        assert_eq!((found.handles, found.others), (LIVING.to_vec(), vec!["README".to_owned()]));
+    }
+    // A copy that was put back has the destroyed key again: it goes again, from a snapshot's state too.
+    let (keys, master) = (keys(&folder), folder.read_master_key().unwrap());
+    keys.make(&master, DESTROYED, owner(DESTROYED)).unwrap();
+    start(temp.path(), &[]).unwrap();
+    assert_eq!(keys.list().unwrap().handles, LIVING);
+    assert_eq!(lost(temp.path()), []);
+}
+
+#[test]
+fn a_lost_key_is_refused_by_name_until_it_is_accepted_once() {
+    type Lose = fn(&Path);
+    let cases: [(Lose, &str); 3] = [
+        (|file| fs::remove_file(file).unwrap(), "it has no file"),
+        (|file| fs::write(file, "torn").unwrap(), "it is not the file of a key"),
+        (|file| fs::remove_dir_all(file.parent().unwrap()).unwrap(), "it has no file"),
+    ];
+    for (lose, expected) in cases {
+        let temp = tempfile::tempdir().unwrap();
+        let folder = with_keys(temp.path());
+        lose(&folder.keys().join(LIVING[1].to_string()));
+        let last = opened(temp.path()).ledger.last();
+        // Accepting another key is no answer to this one.
+        let error = start(temp.path(), &[DESTROYED]).unwrap_err();
+        let said = error.to_string();
+        for word in [&*LIVING[1].to_string(), expected, "--accept-missing-key HANDLE"] {
+            assert!(said.contains(word) && error.is_damage(), "{word}: {said}");
+        }
+        assert_eq!(opened(temp.path()).ledger.last(), last, "it was written to");
+        let Err(Finding::Damage { seq: None, reason }) = verify(temp.path(), |_| {}) else {
+            panic!("{expected} was not found")
+        };
+        assert_eq!(reason, said);
+        // Where the whole folder is lost, so is the other key.
+        let gone: Vec<KeyHandle> =
+            LIVING.into_iter().filter(|handle| said.contains(&handle.to_string())).collect();
+        start(temp.path(), &gone).unwrap();
+        assert_eq!(lost(temp.path()), gone);
+        start(temp.path(), &[]).unwrap();
+        let living = opened(temp.path()).engine.state().seal_keys().iter().count();
+        assert_eq!((living, keys(&folder).list().unwrap().handles.len()), (2 - gone.len(), living));
+        verify(temp.path(), |_| {}).unwrap();
+    }
+}
+
+#[test]
+fn a_key_under_another_master_key_is_not_lost_but_refused() {
+    let temp = tempfile::tempdir().unwrap();
+    let folder = with_keys(temp.path());
+    let file = folder.keys().join(LIVING[0].to_string());
+    fs::remove_file(&file).unwrap();
+    let stranger = MasterKey::from_bytes([9; 32]);
+    keys(&folder).make(&stranger, LIVING[0], owner(LIVING[0])).unwrap();
+    let said = start(temp.path(), &[LIVING[0]]).unwrap_err().to_string();
+    assert!(said.contains("the master key does not open") && said.contains("01"), "{said}");
+    assert!(file.exists());
+}
+
+fn serve(dir: &Path, more: &[&str]) -> Command {
+    let mut command = nexnum();
+    command.args(["serve", "--config"]).arg(dir.join("config.toml")).args(more);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+#[track_caller]
+fn serves(mut command: Command) {
+    let mut serving = KilledOnDrop(command.spawn().unwrap());
+    let mut line = String::new();
+    BufReader::new(serving.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.starts_with("listening on http://"), "{line}");
+}
+
+#[track_caller]
+fn refuses(mut command: Command, code: i32, word: &str) {
+    let done = command.output().unwrap();
+    let said = String::from_utf8(done.stderr).unwrap();
+    assert!(done.status.code() == Some(code) && said.contains(word), "{:?} {said}", done.status);
+}
+
+#[test]
+fn serve_refuses_a_lost_key_and_takes_the_operator_s_word() {
+    let temp = tempfile::tempdir().unwrap();
+    let folder = with_keys(temp.path());
+    fs::remove_file(folder.keys().join(LIVING[0].to_string())).unwrap();
+    let handle = LIVING[0].to_string();
+    refuses(serve(temp.path(), &[]), 3, &handle);
+    refuses(serve(temp.path(), &["--accept-missing-key", "1"]), 2, "32 hexadecimal digits");
+    serves(serve(temp.path(), &["--accept-missing-key", &handle]));
+    serves(serve(temp.path(), &[]));
+    assert_eq!(lost(temp.path()), [LIVING[0]]);
+    assert_eq!(keys(&folder).list().unwrap().handles, [LIVING[1]]);
+}
+
+#[test]
+fn a_master_key_may_be_kept_elsewhere_and_verify_needs_none() {
+    let temp = tempfile::tempdir().unwrap();
+    let (data, elsewhere) = (temp.path().join("data"), temp.path().join("key"));
+    let folder = with_keys(&data);
+    fs::rename(folder.master_key(), &elsewhere).unwrap();
+    let key = fs::read_to_string(&elsewhere).unwrap();
+    let configure = |section: &str| {
+        let text = format!("listen = \"127.0.0.1:0\"\n[master_key]\n{section}\n");
+        fs::write(data.join("config.toml"), text).unwrap();
+    };
+    // 1. The proof needs no key; serving does.
+    let proof = verify(&data, |_| {}).unwrap();
+    assert_eq!((proof.secrets, proof.sealing_keys), (None, 2));
+    refuses(serve(&data, &[]), 3, "master.key is missing");
+    // 2. Each source, also for a provider's secret.
+    let command = format!("command = [\"cat\", {:?}]", PathBuf::from(&elsewhere));
+    for section in ["file = \"../key\"", "env = \"NEXNUM_TEST_KEY\"", &command] {
+        configure(section);
+        let keyed = |mut command: Command| {
+            command.env("NEXNUM_TEST_KEY", &key);
+            command
+        };
+        serves(keyed(serve(&data, &[])));
+        let checked = keyed(serve(&data, &["--check-config"])).output().unwrap();
+        let shown = String::from_utf8(checked.stdout).unwrap();
+        assert!(checked.status.success() && !shown.contains(key.trim()), "{shown}");
+        let mut callback = nexnum();
+        callback.args(["provider", "callback", "--data"]).arg(&data);
+        assert!(keyed(callback).output().unwrap().status.success(), "{section}");
+    }
+    // 3. A source without one.
+    configure("env = \"NEXNUM_TEST_NO_KEY\"");
+    refuses(
+        serve(&data, &[]),
+        1,
+        "no master key from the variable NEXNUM_TEST_NO_KEY: it is not set",
+    );
+    configure("command = [\"false\"]");
+    refuses(serve(&data, &["--check-config"]), 1, "the command \"false\"");
+    configure("file = \"a\"\nenv = \"B\"");
+    refuses(serve(&data, &[]), 1, "more than one of file, env and command");
+}
