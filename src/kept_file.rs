@@ -4,7 +4,7 @@
 //! cannot be read, has no rows. Leaves to others: what a line says.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// A file of the data folder.
@@ -38,8 +38,14 @@ impl KeptFile {
 
 fn replace(path: &Path, text: &str) -> io::Result<()> {
     let new = path.with_extension("new");
-    fs::write(&new, text)?;
-    fs::File::open(&new)?.sync_all()?;
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    // For its owner alone, as all files of the folder.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&new)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
     fs::rename(&new, path)?;
     fs::File::open(path.parent().unwrap_or_else(|| Path::new(".")))?.sync_all()
 }

@@ -19,7 +19,7 @@ use redb::{
 
 use crate::error::StorageError;
 use crate::fault::FaultyDisk;
-use crate::file::file_backend;
+use crate::file::{file_backend, owner_only};
 use crate::overlay::Overlay;
 
 impl StorageBackend for FaultyDisk {
@@ -90,7 +90,7 @@ impl<D> Drop for Opened<D> {
 
 /// A backend over a new, empty file; refuses one that is there.
 pub(crate) fn create_file(path: &Path) -> Result<FileBackend, StorageError> {
-    let file = OpenOptions::new()
+    let file = owner_only()
         .read(true)
         .write(true)
         .create_new(true)

@@ -73,11 +73,7 @@ impl FileDirectory for DiskDirectory {
     }
 
     fn create(&self, name: &str) -> io::Result<File> {
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        options.open(self.path.join(name))
+        file::owner_only().read(true).write(true).create_new(true).open(self.path.join(name))
     }
 
     fn open(&self, name: &str) -> io::Result<File> {

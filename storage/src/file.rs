@@ -16,22 +16,18 @@ const TEMPORARY: &str = "tmp";
 /// durable on return.
 pub(crate) fn replace(path: &Path, parts: &[&[u8]]) -> Result<(), StorageError> {
     let temporary = temporary(path);
-    write_synced(&temporary, OpenOptions::new().write(true).create(true).truncate(true), parts)?;
+    write_synced(&temporary, owner_only().write(true).create(true).truncate(true), parts)?;
     fs::rename(&temporary, path).map_err(|e| StorageError::io("replacing", path, e))?;
     sync_folder(path)
 }
 
-/// As [`replace`], but only where there is nothing, and readable by the owner alone.
+/// As [`replace`], but only where there is nothing.
 pub(crate) fn create_private(path: &Path, bytes: &[u8]) -> Result<(), StorageError> {
     if path.exists() {
         return Err(StorageError::AlreadyExists { path: path.to_owned() });
     }
     let temporary = temporary(path);
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    write_synced(&temporary, &options, &[bytes])?;
+    write_synced(&temporary, owner_only().write(true).create(true).truncate(true), &[bytes])?;
     // A hard link, unlike a rename, fails if something has come to be there meanwhile.
     fs::hard_link(&temporary, path).map_err(|e| StorageError::io("creating", path, e))?;
     fs::remove_file(&temporary).map_err(|e| StorageError::io("removing", &temporary, e))?;
@@ -41,9 +37,18 @@ pub(crate) fn create_private(path: &Path, bytes: &[u8]) -> Result<(), StorageErr
 /// Writes a file in place, with its name durable on return: after a crash before it, the file may
 /// be there in part.
 pub(crate) fn write(path: &Path, text: &str) -> Result<(), StorageError> {
-    let mut options = OpenOptions::new();
-    write_synced(path, options.write(true).create(true).truncate(true), &[text.as_bytes()])?;
+    let text = text.as_bytes();
+    write_synced(path, owner_only().write(true).create(true).truncate(true), &[text])?;
     sync_folder(path)
+}
+
+/// What every file of a data folder is made with: it is for its owner alone, also where it is copied
+/// or its folder opened to others.
+pub(crate) fn owner_only() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
 }
 
 /// Makes a folder for its owner alone, and those above it that are not there; their names are

@@ -15,7 +15,7 @@
 //! check 1a2b3c4d (CRC-32 of the lines before)
 //! ```
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
 
@@ -143,9 +143,8 @@ impl Tip {
     pub(crate) fn begin(path: &Path, manifest: &Manifest) -> Result<Self, StorageError> {
         let new = tip_new(path);
         let failed = |e| StorageError::io("beginning", path, e);
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        let file = options.open(&new).map_err(failed)?;
+        let opened = file::owner_only().write(true).create(true).truncate(true).open(&new);
+        let file = opened.map_err(failed)?;
         let mut tip = Self { path: path.to_owned(), file };
         tip.note(manifest)?;
         fs::rename(&new, path).map_err(failed)?;

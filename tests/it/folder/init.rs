@@ -35,13 +35,25 @@ fn a_new_folder_holds_the_hash_of_the_admin_key_and_the_key_is_nowhere_in_it() {
 
 #[cfg(unix)]
 #[test]
-fn a_new_folder_and_its_master_key_are_for_their_owner_alone() {
+fn a_new_folder_and_all_files_in_it_are_for_their_owner_alone() {
     use std::os::unix::fs::PermissionsExt;
     let temp = tempfile::tempdir().unwrap();
     let dir = temp.path().join("data");
-    let folder = folder::init(&dir).unwrap().folder;
+    folder::init(&dir).unwrap();
+    // What an opening and a server's keepers write besides.
+    let mut live = opened(&dir);
+    folder::begin_epoch(&mut live).unwrap();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!((mode(&dir), mode(&folder.master_key())), (0o700, 0o600));
+    assert_eq!(mode(&dir), 0o700);
+    let mut files = 0;
+    for entry in fs::read_dir(&dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            assert_eq!(mode(&path), 0o600, "{}", path.display());
+            files += 1;
+        }
+    }
+    assert!(files >= 8, "{files} files");
 }
 
 #[test]
