@@ -66,7 +66,8 @@ fn sound(proof: &Proof) -> Value {
         "snapshots": snapshots,
         "tip_passed_over": proof.tip_passed_over,
         "secrets": proof.secrets,
-        "sealing_keys": proof.sealing_keys,
+        "sealing_keys": proof.sealing_keys.living,
+        "sealing_keys_left_over": proof.sealing_keys.left_over,
         "history": match proof.history {
             Followed::To(Seq(seq)) => Some(seq),
             Followed::Absent => None,
@@ -78,10 +79,15 @@ fn sound(proof: &Proof) -> Value {
 fn words(proof: &Proof) -> String {
     let Proof { ledger, end, rows, state_hash, audits, snapshots, sealing_keys, .. } = proof;
     let (records, hash, compared) = (end.seq, end.hash, snapshots.len());
+    let living = sealing_keys.living;
     let history = followed(proof.history);
     let secrets = match proof.secrets {
         Some(count) => format!("opened with the master key: {count}"),
         None => "not opened: the master key is not in the folder".to_owned(),
+    };
+    let keys = match sealing_keys.left_over {
+        0 => String::new(),
+        left => format!("; that do not, which the next start destroys: {left}"),
     };
     let tip = match &proof.tip_passed_over {
         Some(reason) => format!("\ntip        not used: {reason}"),
@@ -93,7 +99,7 @@ fn words(proof: &Proof) -> String {
          state      hash {state_hash}; audits passed: {audits}\n\
          snapshots  compared with the replay, all equal: {compared}\n\
          secrets    {secrets}\n\
-         keys       that live and have their files: {sealing_keys}\n\
+         keys       that live and have their files: {living}{keys}\n\
          history    {history}{tip}"
     )
 }

@@ -21,18 +21,37 @@ fn keys_of(folder: &Folder, ledger: LedgerId) -> KeyFolder {
     KeyFolder::at(&folder.keys(), ledger)
 }
 
-/// Looks whether each key that lives has its file, whole. The master key is not needed. Gives how
-/// many there are.
+/// What is in the folder of keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KeyCounts {
+    /// Keys that live; each has its file, whole.
+    pub living: usize,
+    /// Keys that do not live and have a file, which the next start destroys.
+    pub left_over: usize,
+}
+
+/// Looks whether each key that lives has its file, whole, and which files are others'. The master key
+/// is not needed.
 ///
 /// # Errors
 /// [`BootError::LostKeys`]; a file of another ledger or of a newer version; or the failure.
-pub(super) fn check(folder: &Folder, ledger: LedgerId, state: &State) -> Result<usize, BootError> {
+pub(super) fn check(
+    folder: &Folder,
+    ledger: LedgerId,
+    state: &State,
+) -> Result<KeyCounts, BootError> {
     let lost = lost(folder, ledger, state)?;
-    if lost.is_empty() {
-        Ok(state.seal_keys().iter().count())
-    } else {
-        Err(BootError::LostKeys(LostKeys { path: folder.keys(), lost }))
+    if !lost.is_empty() {
+        return Err(BootError::LostKeys(LostKeys { path: folder.keys(), lost }));
     }
+    let (living, keys) = (state.seal_keys().iter().count(), keys_of(folder, ledger));
+    Ok(KeyCounts { living, left_over: left_over(&keys.list()?, state).count() })
+}
+
+/// The keys that have a file and do not live.
+fn left_over<'a>(found: &'a KeyFiles, state: &'a State) -> impl Iterator<Item = KeyHandle> + 'a {
+    let living = state.seal_keys();
+    found.handles.iter().copied().filter(|handle| living.owner(*handle).is_none())
 }
 
 /// The keys that live and have no whole file of their own, each with why.
@@ -94,19 +113,18 @@ pub fn settle(opened: &mut Opened, lost: &[KeyHandle], at: Time) -> Result<(), B
     }
     // 2. What does not live.
     let keys = keys_of(&opened.folder, opened.ledger.id());
-    let living = opened.engine.state().seal_keys();
-    let KeyFiles { handles, others } = keys.list()?;
+    let found = keys.list()?;
     let mut destroyed = 0;
-    for handle in handles.into_iter().filter(|handle| living.owner(*handle).is_none()) {
+    for handle in left_over(&found, opened.engine.state()) {
         keys.destroy(handle)?;
         destroyed += 1;
     }
     if destroyed > 0 {
         tracing::info!(destroyed, "files of sealing keys that do not live were destroyed");
     }
-    if !others.is_empty() {
+    if !found.others.is_empty() {
         let path = opened.folder.keys();
-        tracing::warn!(path = %path.display(), ?others, "files in the folder of sealing keys are no keys and are left as they are");
+        tracing::warn!(path = %path.display(), others = ?found.others, "files in the folder of sealing keys are no keys and are left as they are");
     }
     Ok(())
 }

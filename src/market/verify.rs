@@ -21,7 +21,7 @@ use nexnum_storage::{Folder, Hash, LedgerId, Position, Reader, RedbLedger, Stora
 
 use crate::market::folder::{self, BootError, Progress, state_of};
 use crate::market::replay::{Decoded, Replay};
-use crate::market::seal_keys;
+use crate::market::seal_keys::{self, KeyCounts};
 
 /// Events between two audits: one takes as long as some ten thousand of them.
 const AUDIT_EVERY: u64 = 200_000;
@@ -93,8 +93,8 @@ pub struct Proof {
     /// How many secrets opened with the folder's key: all of them; `None` where the folder has no
     /// key, so that the pages of their file alone were checked.
     pub secrets: Option<usize>,
-    /// How many sealing keys live: the file of each is there and whole.
-    pub sealing_keys: usize,
+    /// The sealing keys: the file of each that lives is there and whole.
+    pub sealing_keys: KeyCounts,
     /// How far history has followed.
     pub history: Followed,
 }
@@ -267,7 +267,7 @@ impl<P: FnMut(Progress)> Walk<P> {
             snapshots: self.compared,
             tip_passed_over: None,
             secrets: None,
-            sealing_keys: 0,
+            sealing_keys: KeyCounts::default(),
             history: Followed::Absent,
         })
     }

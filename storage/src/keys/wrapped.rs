@@ -137,6 +137,7 @@ fn authenticated(ledger: LedgerId, handle: KeyHandle, owner: KeyOwner) -> Vec<u8
 mod tests {
     use chacha20poly1305::aead::KeyInit;
     use nexnum_engine::ids::OrderId;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -197,6 +198,19 @@ mod tests {
             altered[at] ^= 1;
             assert!(WrappedKey::decode(&altered).is_err(), "byte {at}");
             assert!(WrappedKey::decode(&bytes[..at]).is_err(), "{at} bytes");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_key_s_file_or_an_error(
+            bytes in prop::collection::vec(any::<u8>(), 0..200),
+        ) {
+            prop_assert!(WrappedKey::decode(&bytes).is_err());
+            // Behind the right beginning and with the right check too.
+            let mut bytes = [&MAGIC[..], &[FORMAT], &bytes].concat();
+            bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
+            let _ = WrappedKey::decode(&bytes);
         }
     }
 
