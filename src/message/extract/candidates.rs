@@ -131,17 +131,21 @@ struct Looker<'a> {
 
 impl Looker<'_> {
     fn look(&self, placed: Placed, figure: Figure) -> Candidate {
-        let named = is_named(&placed);
+        let (beside, named) = (Beside::Nothing, false);
+        let (sent, plain, tagged, free, sole) = (false, false, false, false, false);
+        let one = Candidate { placed, figure, beside, named, sent, plain, tagged, free, sole };
+        // One that cannot be a code only tells what stands beside the others.
+        if !figure.is_open() {
+            return one;
+        }
+        let named = is_named(&one.placed);
         Candidate {
-            placed,
-            figure,
-            beside: self.beside(&placed, figure),
+            beside: self.beside(&one.placed, figure),
             named,
             sent: is_sender(self.sender, figure.code.as_bytes()),
-            plain: self.is_plain(&placed, figure, named),
-            tagged: figure.is_open() && self.is_tagged(&placed, figure, named),
-            free: false,
-            sole: false,
+            plain: self.is_plain(&one.placed, figure, named),
+            tagged: self.is_tagged(&one.placed, figure, named),
+            ..one
         }
     }
 
@@ -265,19 +269,19 @@ impl Looker<'_> {
     fn beside(&self, placed: &Placed, figure: Figure) -> Beside {
         let at = placed.at;
         let sides = (self.item(at.checked_sub(1)), self.item(at.checked_add(1)));
-        let other = matches!(self.item(at.checked_sub(2)), Some(Item::Figure(_)));
-        let (year, hours) = (is_year(figure.code.as_bytes()), is_time(figure.code.as_bytes()));
+        let other = || matches!(self.item(at.checked_sub(2)), Some(Item::Figure(_)));
+        let code = figure.code.as_bytes();
         // "482913 (USD 240)".
-        let bracketed = self.text[figure.end..].trim_start().starts_with('(');
+        let bracketed = || self.text[figure.end..].trim_start().starts_with('(');
         match sides {
-            (_, Some(Item::Cue(Kind::Currency | Kind::Tail | Kind::Unit))) if bracketed => {
+            (_, Some(Item::Cue(Kind::Currency | Kind::Tail | Kind::Unit))) if bracketed() => {
                 Beside::Nothing
             }
             (_, Some(Item::Cue(Kind::Currency | Kind::Tail))) => Beside::Amount,
-            (Some(Item::Cue(Kind::Currency)), _) if !other => Beside::Amount,
+            (Some(Item::Cue(Kind::Currency)), _) if !other() => Beside::Amount,
             (_, Some(Item::Cue(Kind::Unit))) => Beside::Measure,
-            (Some(Item::Cue(Kind::Month)), _) if year || hours => Beside::Date,
-            (_, Some(Item::Cue(Kind::Month))) if year => Beside::Date,
+            (Some(Item::Cue(Kind::Month)), _) if is_year(code) || is_time(code) => Beside::Date,
+            (_, Some(Item::Cue(Kind::Month))) if is_year(code) => Beside::Date,
             _ => Beside::Nothing,
         }
     }

@@ -131,6 +131,12 @@ impl<'a> Builder<'a> {
         &self.lexed.text[start..end]
     }
 
+    /// Bytes of the atom at this place.
+    pub(super) fn len(self, at: usize) -> usize {
+        let Atom { start, end, .. } = self.lexed.atoms[at];
+        end - start
+    }
+
     pub(super) fn end(self, at: usize) -> usize {
         self.lexed.atoms[at].end
     }
@@ -153,7 +159,7 @@ impl<'a> Builder<'a> {
     /// True for capitals among groups of a code that are as long, with hyphens between them: the
     /// currency's letters in `WXK-7PR-BAM`, not in `BAM-500` or `EUR-USD`.
     pub(super) fn is_group(self, at: usize) -> bool {
-        let len = self.text(at).len();
+        let len = self.len(at);
         let dash = |at: usize| self.kind(at) == Some(AtomKind::Sign('-'));
         let group = |at: usize| {
             let text = self.run(at).filter(|run| !run.lower).map(|_| self.text(at));
@@ -395,6 +401,9 @@ impl<'a> Builder<'a> {
     fn is_version(self, at: usize) -> bool {
         let Some(name) = at.checked_sub(2).filter(|_| self.is_blank(at - 1)) else { return false };
         let name = self.text(name);
+        if name != "ATM" && self.len(at) != 3 {
+            return false;
+        }
         let is_program = || PROGRAMS.iter().any(|program| name.eq_ignore_ascii_case(program));
         name == "ATM" || self.text(at).len() == 3 && is_program()
     }

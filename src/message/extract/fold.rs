@@ -35,12 +35,24 @@ pub(super) fn glyph(c: char) -> Glyph {
         '\n' | '\r' | '\x0b' | '\x0c' => Glyph::Line,
         '\0'..='\x1f' | '\x7f' => Glyph::Invisible,
         '\0'..='\x7f' => Glyph::Sign(c),
-        _ => match listed(c) & (LETTER | DENSE) {
-            LETTER => Glyph::Letter(c),
-            DENSE => Glyph::Dense(c),
-            _ => beyond_ascii(c),
+        _ => match GLYPHS.get(c as usize) {
+            Some(known) => *known,
+            None if is_common(c) => Glyph::Dense(c),
+            None => beyond_ascii(c),
         },
     }
+}
+
+/// What the characters before those of Chinese are: most characters of a text need no search.
+static GLYPHS: LazyLock<Box<[Glyph]>> = LazyLock::new(|| {
+    let all = (0..u32::from(LISTED_END)).map(|code| char::from_u32(code).unwrap_or_default());
+    all.map(beyond_ascii).collect()
+});
+const LISTED_END: u16 = 0x3100;
+
+/// True for the characters of Chinese and the syllables of Korean.
+fn is_common(c: char) -> bool {
+    matches!(c, '\u{4e00}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}')
 }
 
 /// What is known of a character beyond ASCII: it is a letter and stays as it is, of a script with
@@ -51,11 +63,12 @@ const ALPHABETIC: u8 = 4;
 
 /// What is known of the characters before those of Chinese: most letters of a text are one of
 /// these and need no search.
-static LIST: LazyLock<[u8; 0x3100]> = LazyLock::new(|| {
+static LIST: LazyLock<[u8; LISTED_END as usize]> = LazyLock::new(|| {
     std::array::from_fn(|code| {
         let c = u32::try_from(code).ok().and_then(char::from_u32).unwrap_or_default();
         let is_alphabetic = if c.is_alphabetic() { ALPHABETIC } else { 0 };
         let stays = match beyond_ascii(c) {
+            _ if c.is_ascii() => 0,
             Glyph::Letter(folded) if folded == c => LETTER,
             Glyph::Dense(folded) if folded == c => DENSE,
             _ => 0,
@@ -67,14 +80,23 @@ static LIST: LazyLock<[u8; 0x3100]> = LazyLock::new(|| {
 fn listed(c: char) -> u8 {
     match LIST.get(c as usize) {
         Some(known) => *known,
-        None if matches!(c, '\u{4e00}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}') => {
-            DENSE | ALPHABETIC
-        }
+        None if is_common(c) => DENSE | ALPHABETIC,
         // Signs in full width.
         None if matches!(c, '\u{ff01}'..='\u{ff20}') => 0,
         None if c.is_alphabetic() => ALPHABETIC,
         None => 0,
     }
+}
+
+/// Bytes of the letters that a text begins with, if they stay as they are and one before them does,
+/// and are of such a script as that one.
+pub(super) fn kept_len(text: &str, before: char) -> usize {
+    let kept = |c: char| listed(c) & (LETTER | DENSE);
+    let kind = kept(before);
+    if kind == 0 {
+        return 0;
+    }
+    text.chars().take_while(|c| kept(*c) == kind).map(char::len_utf8).sum()
 }
 
 /// True for a letter beyond ASCII.

@@ -80,12 +80,11 @@ impl Builder<'_> {
     /// Short groups of capitals and digits with blanks between them: "your code is T3 Q3 L8". Behind
     /// a word in capitals, as a name is, only where the groups go on so.
     pub(super) fn drawn(self, at: usize, start: usize) -> Option<Built> {
-        let fits =
-            |at: usize| self.run(at).is_some_and(|run| !run.lower && self.text(at).len() <= 4);
+        let fits = |at: usize| self.run(at).is_some_and(|run| !run.lower && self.len(at) <= 4);
         if start != self.lexed.atoms[at].start || !fits(at) {
             return None;
         }
-        let spelled = |at: usize| self.text(at).len() == 1;
+        let spelled = |at: usize| self.len(at) == 1;
         // Not beyond a code's length, so that endless texts take no longer.
         let (mut last, mut len) = (at, self.text(at).len());
         while fits(last)

@@ -78,6 +78,10 @@ impl Row {
             self.items.push(Item::Break(Level::Clause));
         }
         let kind = cue.kind;
+        if !matches!(kind, Kind::Code | Kind::Trade | Kind::Thing) {
+            self.items.push(Item::Cue(kind));
+            return;
+        }
         let [trade, code] = [Kind::Trade, Kind::Code].map(Item::Cue);
         match (kind, self.items.as_slice()) {
             (Kind::Code, [.., last]) if *last == trade => return,

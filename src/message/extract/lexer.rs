@@ -1,12 +1,12 @@
 //! A message taken apart: a folded copy of its text, and the atoms that the copy consists of.
 
-use super::fold::{Glyph, glyph};
+use super::fold::{Glyph, glyph, kept_len};
 
 /// Bytes of a message that are looked at: as long as a callback may be.
 pub(super) const LEN_MAX: usize = 64 * 1024;
 
 /// Atoms that most messages have fewer of.
-const ATOMS_FEW: usize = 40;
+const ATOMS_FEW: usize = 96;
 
 /// What an atom is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,6 +139,10 @@ pub(super) fn lex(text: &str) -> Lexed {
             Class::Blank => lexer.blank(),
             Class::Other => lexer.other(),
         }
+        // Most words and signs have a blank behind them.
+        if text.as_bytes().get(lexer.at) == Some(&b' ') {
+            lexer.blank();
+        }
     }
     lexer.copy();
     if lexer.may_link {
@@ -261,12 +265,14 @@ impl Lexer<'_> {
         } else {
             self.note(folded);
         }
-        if folded == c && self.lexed.joins(kind, len) {
+        if folded != c {
+            return self.put(kind, folded, len);
+        }
+        let len = len + kept_len(&self.source[self.at + len..], c);
+        if self.lexed.joins(kind, len) {
             self.at += len;
-        } else if folded == c {
-            self.keep(kind, len);
         } else {
-            self.put(kind, folded, len);
+            self.keep(kind, len);
         }
     }
 
@@ -352,6 +358,8 @@ fn link_len(lexed: &Lexed, at: usize) -> Option<usize> {
     if at > 0 && matches!(lexed.atoms[at - 1].kind, AtomKind::Run(_) | AtomKind::Sign('.')) {
         return None;
     }
+    // Most words have a blank behind them.
+    let AtomKind::Sign(':' | '.' | '-' | '_' | '@') = atoms.get(1)?.kind else { return None };
     let word = lexed.of(atoms[0]);
     let sign =
         |at: usize, sign: char| atoms.get(at).is_some_and(|atom| atom.kind == AtomKind::Sign(sign));

@@ -126,16 +126,24 @@ pub(super) fn is_clock(part: &str) -> bool {
     hour.is_some_and(|hour| matches!(hour.len(), 1 | 2) && hour.bytes().all(|b| b.is_ascii_digit()))
 }
 
+/// True for digits behind a word, a colon or the like and a blank, and for those that begin a text:
+/// most are so, and nothing hides them.
+fn is_shown(text: &str, start: usize, end: usize) -> bool {
+    let text = text.as_bytes();
+    let is_apart = match text[..start] {
+        [.., last, b' '] => !matches!(last, b' ' | b'-' | b'*' | b'x' | b'X'),
+        [] => true,
+        _ => false,
+    };
+    is_apart && !matches!(text[end..], [b'*' | 0xe2, ..]) && text[start].is_ascii_digit()
+}
+
 /// Digits of a card of which the others are hidden, a short code to dial.
 pub(super) fn is_hidden(text: &str, start: usize, end: usize) -> bool {
-    let (before, after) = (&text[..start], &text[end..]);
-    // Digits behind a word, a colon or the like and a blank: most are so, and nothing hides them.
-    let is_plain = |b: u8| b.is_ascii() && !matches!(b, b' ' | b'-' | b'.' | b'*' | b'x' | b'X');
-    let is_apart = matches!(before.as_bytes(), [.., last, b' '] if is_plain(*last));
-    let is_open = !matches!(after.as_bytes(), [b'*' | 0xe2, ..]);
-    if is_apart && is_open && text.as_bytes()[start].is_ascii_digit() {
+    if is_shown(text, start, end) {
         return false;
     }
+    let (before, after) = (&text[..start], &text[end..]);
     let stars: &[char] = &['*', '•', '●', '×', '∙', '＊'];
     let inside = text[start..end].trim_end_matches(|c: char| c.is_ascii_digit());
     let crosses = |text: &str| {

@@ -11,7 +11,8 @@ const UNITS: [&str; 6] = ["seconds", "second", "secs", "minutes", "mins", "hours
 /// 3600 seconds", at these bytes of a folded text.
 pub(super) fn is_span(text: &str, start: usize, end: usize) -> bool {
     let figure = &text[start..end];
-    is_hours(figure) || is_date(figure) || is_time(&text[..start], &text[end..])
+    let is_whole = figure.bytes().all(|b| b.is_ascii_alphanumeric());
+    !is_whole && (is_hours(figure) || is_date(figure)) || is_time(&text[..start], &text[end..])
 }
 
 /// An hour of one digit and a later one of two.
@@ -33,6 +34,11 @@ fn is_date(figure: &str) -> bool {
 }
 
 fn is_time(before: &str, after: &str) -> bool {
+    // Most figures have no such unit behind them.
+    let begins = |c: char| matches!(c, 's' | 'm' | 'h' | 'S' | 'M' | 'H');
+    if !after.trim_start().starts_with(begins) {
+        return false;
+    }
     let word = before.trim_end().rsplit(|c: char| !c.is_ascii_alphabetic()).next();
     let unit = after.trim_start().split(|c: char| !c.is_ascii_alphabetic()).next();
     let is_one = |word: Option<&str>, all: &[&str]| {

@@ -21,7 +21,7 @@ const EDGE: u32 = 60;
 
 /// What a feature tells of; a part of its hash.
 #[derive(Clone, Copy, Debug)]
-enum About {
+pub(super) enum About {
     // The message.
     Counts,
     Kind,
@@ -70,15 +70,22 @@ pub(super) struct Scene<'a> {
     pub(super) words: Vec<Word>,
 }
 
-/// Features, in the order in which they are seen.
+/// Features, in the order in which they are seen: what each tells of, and what it was.
 #[derive(Default)]
-pub(super) struct Features(pub(super) Vec<u32>);
+pub(super) struct Features(pub(super) Vec<(About, u32)>);
 
 impl Features {
     fn put(&mut self, about: About, value: u32) {
-        let hash = mix(mix(0x811c_9dc5, about as u32), value);
-        let hash = (hash ^ (hash >> 15)).wrapping_mul(0x85eb_ca6b);
-        self.0.push(hash ^ (hash >> 13));
+        self.0.push((about, value));
+    }
+
+    /// The hash of each.
+    pub(super) fn hashes(&self) -> impl Iterator<Item = u32> {
+        self.0.iter().map(|(about, value)| {
+            let hash = mix(mix(0x811c_9dc5, *about as u32), *value);
+            let hash = (hash ^ (hash >> 15)).wrapping_mul(0x85eb_ca6b);
+            hash ^ (hash >> 13)
+        })
     }
 }
 

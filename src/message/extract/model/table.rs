@@ -34,7 +34,7 @@ pub(super) struct Table<'a>(pub(super) &'a [u8; LEN]);
 impl Table<'_> {
     /// What features are worth together, in units of the table.
     pub(super) fn sum(self, features: &Features) -> i32 {
-        features.0.iter().map(|feature| self.weight(*feature)).sum()
+        features.hashes().map(|feature| self.weight(feature)).sum()
     }
 
     /// What a feature is worth. No branch hangs on what is in the table: which features a message

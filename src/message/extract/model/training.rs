@@ -101,9 +101,9 @@ fn sample(message: &Message, at: usize, copy: u32, lost: u32) -> Sample {
         let mut features = Features::default();
         scene.figure(at, &mut features);
         let right = message.code.as_deref() == Some(one.figure.code.as_str());
-        Figure { features: features.0, right }
+        Figure { features: features.hashes().collect(), right }
     });
-    Sample { message: at, features: features.0, figures: figures.collect() }
+    Sample { message: at, features: features.hashes().collect(), figures: figures.collect() }
 }
 
 fn samples(messages: &[Message]) -> Vec<Sample> {
