@@ -17,7 +17,7 @@ use nexnum_engine::command::{
     AssignNumber, Command, Deposit, DoubtOrder, Effect, FailOrder, ListOffers, Listed, NameCarrier,
     OpenAccount, PlaceOrder, Placed, Pulse, RegisterProvider, Reply, Timings,
 };
-use nexnum_engine::event::{Routing, ProviderKind, Terms};
+use nexnum_engine::event::{ProviderKind, Routing, Terms};
 use nexnum_engine::grid::{Coverage, Grid, Listing};
 use nexnum_engine::group::{Groups, Head};
 use nexnum_engine::ids::{
@@ -197,7 +197,11 @@ impl Market {
                 if let Some(at) = pick(which, self.waiting.len()) {
                     let order = self.waiting[at].id;
                     let was = std::mem::replace(&mut self.waiting[at].doubted, true);
-                    let said = self.execute(&Command::DoubtOrder(DoubtOrder { order, attempt: 1, ended: None }));
+                    let said = self.execute(&Command::DoubtOrder(DoubtOrder {
+                        order,
+                        attempt: 1,
+                        ended: None,
+                    }));
                     assert_eq!(
                         said,
                         Ok(if was {
@@ -283,8 +287,8 @@ impl Market {
                 cost: claim.cost(),
             },
             max_price: None,
-routing: Routing::default(),
-timings: Timings { lifetime_ms: LIFETIME_MS, min_cancel_age_ms: 0 },
+            routing: Routing::default(),
+            timings: Timings { lifetime_ms: LIFETIME_MS, min_cancel_age_ms: 0 },
             idempotency: None,
         };
         let placed = self.execute(&Command::PlaceOrder(order)).map_err(|reject| reject.code());
@@ -312,8 +316,8 @@ timings: Timings { lifetime_ms: LIFETIME_MS, min_cancel_age_ms: 0 },
             external_id: id.0.to_string().into(),
             cost: None,
             charged: None,
- carrier: None,
-timings: Timings { lifetime_ms: LIFETIME_MS, min_cancel_age_ms: 0 },
+            carrier: None,
+            timings: Timings { lifetime_ms: LIFETIME_MS, min_cancel_age_ms: 0 },
         });
         assert_eq!(self.execute(&assign), Ok(Reply::Placed(Placed::Filled(id))));
         let (price, expires) = (claim.price().0, self.now.plus_ms(LIFETIME_MS));
@@ -327,8 +331,12 @@ timings: Timings { lifetime_ms: LIFETIME_MS, min_cancel_age_ms: 0 },
     /// A refusal ends the order, unless it is in doubt.
     fn refuse(&mut self, at: usize) {
         let (order, doubted) = (self.waiting[at].id, self.waiting[at].doubted);
-        let fail =
-            Command::FailOrder(FailOrder { order, attempt: 1, reason: FailReason::NoNumbers, ended: None });
+        let fail = Command::FailOrder(FailOrder {
+            order,
+            attempt: 1,
+            reason: FailReason::NoNumbers,
+            ended: None,
+        });
         let said = self.execute(&fail);
         if doubted {
             assert_eq!(said, Err(Reject::InDoubt));
