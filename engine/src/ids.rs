@@ -38,6 +38,8 @@ ids! {
     CarrierId(u16);
     /// One provider's standing terms for a product.
     OfferId(u32);
+    /// A load of numbers into own stock.
+    LoadId(u32);
     /// An order and its activation, which share it.
     OrderId(u64);
     /// Which of its account's orders an order is, from 1: small enough for clients that parse no more

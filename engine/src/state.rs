@@ -11,7 +11,7 @@ use crate::books::Books;
 use crate::callbacks::Callbacks;
 use crate::event::{Epoch, LedgerTerms, ProviderKind, ProviderWord, Scope};
 use crate::ids::{
-    AccountId, CarrierId, KeyId, MessageId, Number, OfferId, OrderId, OrderNumber, Product,
+    AccountId, CarrierId, KeyId, LoadId, MessageId, Number, OfferId, OrderId, OrderNumber, Product,
     ProviderId, Seq,
 };
 use crate::limits::{CLOSED_KEPT_MS, LAST_LOOK_MS, REPLIES_KEPT_MS};
@@ -183,6 +183,8 @@ pub struct Counters {
     pub order: OrderId,
     /// Messages.
     pub message: MessageId,
+    /// Loads of own stock.
+    pub load: LoadId,
 }
 
 /// The state. Equal states have equal hashes (`audit::state_hash`).

@@ -93,7 +93,12 @@ fn damage_offer(event: &mut OfferEvent, choice: u64) {
             0 => *provider = ProviderId(u16::MAX),
             _ => terms[0].offer = OfferId(4_000_000),
         },
-        OfferEvent::StockLoaded { offer, .. } => *offer = OfferId(4_000_000),
+        OfferEvent::StockLoaded { load, offer, cost, price, .. } => match choice % 4 {
+            0 => *offer = OfferId(4_000_000),
+            1 => load.0 += 1,
+            2 => add(cost),
+            _ => add(price),
+        },
         OfferEvent::NumberReleased { offer, number, until } => match choice % 3 {
             0 => *offer = OfferId(4_000_000),
             1 => *number = Number(1),

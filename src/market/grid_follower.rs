@@ -126,7 +126,9 @@ impl GridFollower {
                 }
             }
             OfferEvent::OffersPriced { terms, .. } => self.reprice_own(own, terms),
-            OfferEvent::StockLoaded { offer, numbers } => self.add(*offer, numbers.len() as u32),
+            OfferEvent::StockLoaded { offer, numbers, .. } => {
+                self.add(*offer, numbers.len() as u32)
+            }
             OfferEvent::NumberReleased { offer, .. } => self.add(*offer, 1),
             // What rests is not on sale, what was is taken out last.
             OfferEvent::NumberHeldBack { .. } => {}

@@ -16,8 +16,8 @@ use nexnum_engine::event::{
 };
 use nexnum_engine::group::{ActingFor, Actor, Idempotency, KeyUse, Made};
 use nexnum_engine::ids::{
-    AccountId, CallbackId, CarrierId, CountryId, KeyId, MessageId, Number, OfferId, OrderId,
-    OrderNumber, PersonId, Product, ProviderId, Seq, ServiceId,
+    AccountId, CallbackId, CarrierId, CountryId, KeyId, LoadId, MessageId, Number, OfferId,
+    OrderId, OrderNumber, PersonId, Product, ProviderId, Seq, ServiceId,
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::{FailReason, Order, OrderRef, OrderStatus};
@@ -224,6 +224,7 @@ newtypes!(
     CallbackId,
     CountryId,
     KeyId,
+    LoadId,
     MessageId,
     Micros,
     Number,
@@ -287,7 +288,7 @@ structs! {
         in_doubt, placed_at, deadline, status, state, awaits_another, assignment, messages,
         closed_at
     }
-    Counters { seq, account, key, provider, carrier, order, message }
+    Counters { seq, account, key, provider, carrier, order, message, load }
     Account { name, credit_limit, opened_at, orders }
     Key { account, scope, hash, prefix, revoked }
     Provider { name, kind }
@@ -384,7 +385,7 @@ events! {
     6 Offer(OfferEvent::CarrierNamed) { carrier, name },
     7 Offer(OfferEvent::OffersListed) { provider, first, offers },
     8 Offer(OfferEvent::OffersPriced) { provider, terms },
-    9 Offer(OfferEvent::StockLoaded) { offer, numbers },
+    9 Offer(OfferEvent::StockLoaded) { load, offer, cost, price, numbers },
     10 Order(OrderEvent::OrderPlaced)(placement),
     11 Order(OrderEvent::AttemptStarted) { order, terms, change, routing, ended },
     12 Order(OrderEvent::OrderDoubted) { order, ended },

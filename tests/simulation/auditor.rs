@@ -111,7 +111,7 @@ impl Auditor {
 
     fn see_offer(&mut self, at: Time, event: &OfferEvent) -> Result<(), String> {
         match event {
-            OfferEvent::StockLoaded { offer, numbers } => {
+            OfferEvent::StockLoaded { offer, numbers, .. } => {
                 let added = numbers.iter().all(|number| self.shelf.insert((*offer, *number)));
                 need(added, || format!("offer {offer} was loaded with a number it has"))
             }

@@ -1,5 +1,6 @@
 //! What an event of providers, offers or own stock does to the state.
 
+use super::dense::next;
 use crate::event::{OfferEvent, OfferTerms, ProviderKind};
 use crate::ids::{CarrierId, Number, OfferId, Product, ProviderId};
 use crate::money::Micros;
@@ -27,7 +28,10 @@ impl State {
                 self.list_offers(*provider, offers);
             }
             OfferEvent::OffersPriced { provider, terms } => self.price_offers(*provider, terms),
-            OfferEvent::StockLoaded { offer, numbers } => self.load_stock(*offer, numbers),
+            OfferEvent::StockLoaded { load, offer, cost, price, numbers } => {
+                next(&mut self.counters.load.0, load.0);
+                self.load_stock(*offer, (*cost, *price), numbers);
+            }
             OfferEvent::NumberReleased { offer, number, until } => {
                 let resting = Quarantined { until: *until, offer: *offer, number: *number };
                 self.end_rest(resting);
@@ -59,8 +63,10 @@ impl State {
         }
     }
 
-    fn load_stock(&mut self, id: OfferId, numbers: &[Number]) {
-        let provider = self.offer(id).expect("stock is of a listed offer").provider;
+    fn load_stock(&mut self, id: OfferId, terms: (Micros, Micros), numbers: &[Number]) {
+        let offer = self.offer(id).expect("stock is of a listed offer");
+        assert_eq!((offer.cost, offer.price), terms, "a load is at its offer's terms");
+        let provider = offer.provider;
         assert_eq!(self.providers[provider].kind, ProviderKind::Own, "only own stock is loaded");
         for number in numbers {
             assert!(self.held.insert((*number, id)), "a number is held once an offer");

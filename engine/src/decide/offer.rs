@@ -1,11 +1,11 @@
 //! Providers, carriers' names, offers and own stock.
 
-use super::check::{bounded, counted};
+use super::check::{bounded, counted, next_id};
 use super::rest;
 use crate::command::{ListOffers, Listed, LoadStock, NameCarrier, PriceOffers, RegisterProvider};
 use crate::event::{Event, OfferEvent, OfferTerms, ProviderKind};
 use crate::grid::PROVIDERS_MAX;
-use crate::ids::{CarrierId, Number, OfferId, ProviderId};
+use crate::ids::{CarrierId, LoadId, Number, OfferId, ProviderId};
 use crate::limits::{NAME_LEN_MAX, NUMBERS_MAX, OFFERS_MAX};
 use crate::money::{COST_MAX, Micros};
 use crate::policy::Policy;
@@ -153,6 +153,7 @@ pub(super) fn load_stock(
         return Err(Reject::WrongProviderKind);
     }
     check_load(cost, price, numbers)?;
+    let load = LoadId(next_id(state.counters.load.0, "loads")?);
     if state.held.len() + numbers.len() > NUMBERS_MAX {
         return Err(Reject::Exhausted("numbers"));
     }
@@ -170,7 +171,9 @@ pub(super) fn load_stock(
         let terms = vec![OfferTerms { offer: id, cost, price, stock: 0 }];
         events.push(Event::Offer(OfferEvent::OffersPriced { provider, terms }));
     }
-    events.push(Event::Offer(OfferEvent::StockLoaded { offer: id, numbers: numbers.clone() }));
+    let loaded = numbers.clone();
+    let loaded = OfferEvent::StockLoaded { load, offer: id, cost, price, numbers: loaded };
+    events.push(Event::Offer(loaded));
     // From the last to the first: each leaves the end of the stock.
     for &number in numbers.iter().rev() {
         if let Some(until) = rest::of_loaded(state, policy, at, offer, number) {

@@ -58,8 +58,8 @@ impl SkippedAsks {
 /// How the offer of an attempt was chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Routing {
-    /// Which driver document its provider was asked by when the offer was claimed: the first eight bytes of the document's
-    /// BLAKE3 hash, the lowest first. `None` of own stock.
+    /// Which driver document its provider was asked by when the offer was claimed: the first eight
+    /// bytes of the document's BLAKE3 hash, the lowest first. `None` of own stock.
     pub document: Option<u64>,
     /// The last turn that was taken on the way to it, by which asks of one price are shared out
     /// among providers. `None` where there was nothing to share.

@@ -1,7 +1,7 @@
 //! What happens to providers, their offers and own stock.
 
 use super::bulk::Bulk;
-use crate::ids::{CarrierId, Number, OfferId, Product, ProviderId};
+use crate::ids::{CarrierId, LoadId, Number, OfferId, Product, ProviderId};
 use crate::money::Micros;
 use crate::time::Time;
 
@@ -64,8 +64,14 @@ pub enum OfferEvent {
     },
     /// The operator put numbers into own stock.
     StockLoaded {
+        /// Dense id of the load.
+        load: LoadId,
         /// Which offer.
         offer: OfferId,
+        /// What each number costs us.
+        cost: Micros,
+        /// What each is sold for, until the offer is priced anew.
+        price: Micros,
         /// The numbers, in the order they will be sold.
         numbers: Vec<Number>,
     },

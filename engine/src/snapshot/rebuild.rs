@@ -45,7 +45,7 @@ fn dense(what: &str, id: u32, before: &mut u32) -> Result<(), String> {
 pub(super) struct Rebuilt {
     state: State,
     books: BTreeMap<Book, Micros>,
-    /// The last ids seen; `seq` and `message` are not rows.
+    /// The last ids seen; `seq`, `message` and `load` are not rows.
     seen: Counters,
 }
 

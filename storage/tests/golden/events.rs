@@ -9,7 +9,8 @@ use nexnum_engine::event::{
     SealKeyEvent, SkipReason, SkippedAsk, SkippedAsks, UpstreamEvent,
 };
 use nexnum_engine::ids::{
-    AccountId, CallbackId, CarrierId, KeyId, MessageId, Number, OfferId, PersonId, ProviderId,
+    AccountId, CallbackId, CarrierId, KeyId, LoadId, MessageId, Number, OfferId, PersonId,
+    ProviderId,
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::FailReason;
@@ -155,7 +156,13 @@ fn of_offers() -> Vec<(&'static str, OfferEvent)> {
         ("OffersPriced", OfferEvent::OffersPriced { provider, terms: vec![new] }),
         (
             "StockLoaded",
-            OfferEvent::StockLoaded { offer, numbers: vec![Number(15_551), Number(u64::MAX)] },
+            OfferEvent::StockLoaded {
+                load: LoadId(3),
+                offer,
+                cost: Micros(1),
+                price: Micros(64),
+                numbers: vec![Number(15_551), Number(u64::MAX)],
+            },
         ),
         (
             "NumberReleased",

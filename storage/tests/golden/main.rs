@@ -10,7 +10,7 @@ use nexnum_engine::event::{
     AccountEvent, Arrival, Event, MessageIdentity, MessageKind, MessageWay, OfferEvent, OrderEvent,
     Receipt,
 };
-use nexnum_engine::ids::{AccountId, MessageId, Number, OfferId, OrderId, ProviderId};
+use nexnum_engine::ids::{AccountId, LoadId, MessageId, Number, OfferId, OrderId, ProviderId};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::OrderRef;
 use nexnum_engine::snapshot::Row;
@@ -247,7 +247,13 @@ fn arbitrary_event() -> impl Strategy<Value = Event> {
             })
         }),
         (any::<u32>(), numbers).prop_map(|(offer, numbers)| Event::Offer(
-            OfferEvent::StockLoaded { offer: OfferId(offer), numbers }
+            OfferEvent::StockLoaded {
+                load: LoadId(offer),
+                offer: OfferId(offer),
+                cost: Micros(1),
+                price: Micros(2),
+                numbers
+            }
         )),
         (any::<[u64; 3]>(), any::<u128>(), text(), text(), any::<bool>(), prop::option::of(sale))
             .prop_map(|([order, message, _], digest, sender, text, late, capture)| {

@@ -8,8 +8,8 @@ use nexnum_engine::event::{
 };
 use nexnum_engine::group::Made;
 use nexnum_engine::ids::{
-    AccountId, CallbackId, CarrierId, CountryId, KeyId, MessageId, Number, OfferId, OrderId,
-    OrderNumber, Product, ProviderId, Seq, ServiceId,
+    AccountId, CallbackId, CarrierId, CountryId, KeyId, LoadId, MessageId, Number, OfferId,
+    OrderId, OrderNumber, Product, ProviderId, Seq, ServiceId,
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::{Order, OrderRef, OrderStatus};
@@ -114,6 +114,7 @@ pub(crate) fn rows() -> Vec<(String, Row)> {
         carrier: CarrierId(4),
         order: ORDER,
         message: MessageId(5),
+        load: LoadId(3),
     };
     let key = Key {
         account: ACCOUNT,
