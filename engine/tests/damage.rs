@@ -19,17 +19,22 @@ use nexnum_engine::money::Micros;
 use nexnum_engine::order::OrderRef;
 use nexnum_engine::time::Time;
 
-/// The ledger of a random run.
-fn ledger(seed: u64) -> Vec<(Time, Event)> {
+/// A random run of so many commands.
+fn run(seed: u64, commands: usize) -> Recorded {
     let mut arbitrary = Arbitrary::new(Rng::new(seed));
     let (mut recorded, mut now) = (Recorded::new(arbitrary.policy()), START);
     let mut market = Arbitrary::market().into_iter();
-    for _ in 0..300 {
+    for _ in 0..commands {
         let command = market.next().unwrap_or_else(|| arbitrary.command(recorded.state()));
         let _ = recorded.execute(now, &command);
         now = now.plus_ms(arbitrary.pause_ms());
     }
-    recorded.ledger
+    recorded
+}
+
+/// The ledger of a random run.
+fn ledger(seed: u64) -> Vec<(Time, Event)> {
+    run(seed, 300).ledger
 }
 
 /// True when a replay of the ledger panics, or an audit on the way complains.
@@ -293,14 +298,7 @@ fn a_sound_ledger_is_not_complained_of() {
 #[test]
 fn a_head_whose_key_stands_for_another_order_or_account_is_noticed() {
     std::panic::set_hook(Box::new(|_| {}));
-    let mut arbitrary = Arbitrary::new(Rng::new(3));
-    let (mut recorded, mut now) = (Recorded::new(arbitrary.policy()), START);
-    let mut market = Arbitrary::market().into_iter();
-    for _ in 0..2_000 {
-        let command = market.next().unwrap_or_else(|| arbitrary.command(recorded.state()));
-        let _ = recorded.execute(now, &command);
-        now = now.plus_ms(arbitrary.pause_ms());
-    }
+    let recorded = run(3, 2_000);
     let damages: [fn(&mut KeyUse); 3] = [
         |key| key.account = UNKNOWN,
         |key| key.made = Made::Order(OrderId(1_000_000)),
