@@ -77,19 +77,17 @@ impl State {
     /// An event names its order as the order is: its buyer, the attempt that runs, and whether it
     /// has a number; what brings the next of them names that.
     fn check_order(&self, event: &OrderEvent) {
-        let (named, brought) = (
-            event.order(),
-            match event {
-                // Its order comes with it.
-                OrderEvent::OrderPlaced(_) => return,
-                OrderEvent::AttemptStarted { .. } => (1, 0),
-                OrderEvent::NumberAssigned { .. } => (0, 1),
-                _ => (0, 0),
-            },
-        );
+        // Its order comes with it.
+        if matches!(event, OrderEvent::OrderPlaced(_)) {
+            return;
+        }
+        let named = event.order();
         let mut known = self.orders[named.id].reference();
-        (known.attempt, known.assignment) =
-            (known.attempt + brought.0, known.assignment + brought.1);
+        match event {
+            OrderEvent::AttemptStarted { .. } => known.attempt += 1,
+            OrderEvent::NumberAssigned { .. } => known.assignment += 1,
+            _ => {}
+        }
         assert_eq!(named, known, "an event names its order as it is");
     }
 

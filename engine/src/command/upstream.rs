@@ -36,8 +36,6 @@ pub struct SettleOrphan {
 /// The attempt's purchase was answered with its id and without a number: it is in doubt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamePurchase {
-    /// Why its attempt is in doubt, where that is known.
-    pub ended: Option<AttemptEnd>,
     /// For which order it was bought.
     pub order: OrderId,
     /// In which attempt.
@@ -46,6 +44,8 @@ pub struct NamePurchase {
     pub external_id: Box<str>,
     /// What it costs, where that is known; else as much as the attempt.
     pub cost: Option<Micros>,
+    /// Why its attempt is in doubt, where that is known.
+    pub ended: Option<AttemptEnd>,
 }
 
 /// An activation that has ended here has been ended at its provider.

@@ -171,8 +171,7 @@ pub(super) fn load_stock(
         let terms = vec![OfferTerms { offer: id, cost, price, stock: 0 }];
         events.push(Event::Offer(OfferEvent::OffersPriced { provider, terms }));
     }
-    let loaded = numbers.clone();
-    let loaded = OfferEvent::StockLoaded { load, offer: id, cost, price, numbers: loaded };
+    let loaded = OfferEvent::StockLoaded { load, offer: id, cost, price, numbers: numbers.clone() };
     events.push(Event::Offer(loaded));
     // From the last to the first: each leaves the end of the stock.
     for &number in numbers.iter().rev() {
