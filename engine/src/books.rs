@@ -1,83 +1,111 @@
 //! Where every book's money stands, found by the number of its owner.
 //!
-//! Leaves to others: that what is posted sums to zero (`account`), and whose books exist:
-//! a book that nothing was posted to stands at zero.
+//! Leaves to others: that what is moved sums to zero (`event::Moved`), and whose books exist:
+//! a book that nothing was moved to stands at zero.
 
-use crate::account::Book;
+use crate::book::Book;
 use crate::ids::{AccountId, ProviderId};
 use crate::money::Micros;
+
+const OF_CUSTOMER: usize = 5;
+const OF_PROVIDER: usize = 4;
+const OF_BUSINESS: usize = 6;
 
 /// All books. Owners' ids are dense, so their books are flat lists.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Books {
-    /// Available and escrow of each account.
-    wallets: Vec<[Micros; 2]>,
-    /// Payable and loss of each provider.
-    dues: Vec<[Micros; 2]>,
-    revenue: Micros,
-    cash_in: Micros,
+    customers: Vec<[Micros; OF_CUSTOMER]>,
+    providers: Vec<[Micros; OF_PROVIDER]>,
+    business: [Micros; OF_BUSINESS],
+}
+
+/// Where a book is: in which list, in which row of it, and at which place there.
+enum At {
+    Customer(usize, usize),
+    Provider(usize, usize),
+    Business(usize),
+}
+
+const fn place(book: Book) -> At {
+    match book {
+        Book::Available(id) => At::Customer(id.0 as usize, 0),
+        Book::Bonus(id) => At::Customer(id.0 as usize, 1),
+        Book::Escrow(id) => At::Customer(id.0 as usize, 2),
+        Book::EscrowBonus(id) => At::Customer(id.0 as usize, 3),
+        Book::Hold(id) => At::Customer(id.0 as usize, 4),
+        Book::Prepaid(id) => At::Provider(id.0 as usize, 0),
+        Book::Payable(id) => At::Provider(id.0 as usize, 1),
+        Book::Receivable(id) => At::Provider(id.0 as usize, 2),
+        Book::WriteOffs(id) => At::Provider(id.0 as usize, 3),
+        Book::Revenue => At::Business(0),
+        Book::Fees => At::Business(1),
+        Book::Adjustments => At::Business(2),
+        Book::ExchangeDifferences => At::Business(3),
+        Book::OwnStockCost => At::Business(4),
+        Book::CashIn => At::Business(5),
+    }
 }
 
 impl Books {
     /// Makes room for the account with the next id.
     pub(crate) fn open_account(&mut self, account: AccountId) {
-        grow(&mut self.wallets, account.0 as usize);
+        grow(&mut self.customers, account.0 as usize);
     }
 
     /// Makes room for the provider with the next id.
     pub(crate) fn open_provider(&mut self, provider: ProviderId) {
-        grow(&mut self.dues, provider.0.into());
+        grow(&mut self.providers, provider.0.into());
     }
 
     /// What stands in a book.
     pub(crate) fn get(&self, book: Book) -> Micros {
-        let wallet = |id: AccountId| self.wallets.get(id.0 as usize).copied().unwrap_or_default();
-        let due = |id: ProviderId| self.dues.get(usize::from(id.0)).copied().unwrap_or_default();
-        match book {
-            Book::Available(account) => wallet(account)[0],
-            Book::Escrow(account) => wallet(account)[1],
-            Book::Payable(provider) => due(provider)[0],
-            Book::Loss(provider) => due(provider)[1],
-            Book::Revenue => self.revenue,
-            Book::CashIn => self.cash_in,
-        }
+        let stands = match place(book) {
+            At::Customer(row, at) => self.customers.get(row).map(|books| books[at]),
+            At::Provider(row, at) => self.providers.get(row).map(|books| books[at]),
+            At::Business(at) => Some(self.business[at]),
+        };
+        stands.unwrap_or_default()
     }
 
-    /// A book to post to; `None` if its owner was never opened.
+    /// A book to move money to; `None` if its owner was never opened.
     pub(crate) fn get_mut(&mut self, book: Book) -> Option<&mut Micros> {
-        match book {
-            Book::Available(account) => Some(&mut self.wallets.get_mut(account.0 as usize)?[0]),
-            Book::Escrow(account) => Some(&mut self.wallets.get_mut(account.0 as usize)?[1]),
-            Book::Payable(provider) => Some(&mut self.dues.get_mut(usize::from(provider.0))?[0]),
-            Book::Loss(provider) => Some(&mut self.dues.get_mut(usize::from(provider.0))?[1]),
-            Book::Revenue => Some(&mut self.revenue),
-            Book::CashIn => Some(&mut self.cash_in),
+        match place(book) {
+            At::Customer(row, at) => Some(&mut self.customers.get_mut(row)?[at]),
+            At::Provider(row, at) => Some(&mut self.providers.get_mut(row)?[at]),
+            At::Business(at) => Some(&mut self.business[at]),
         }
     }
 
     /// The books that do not stand at zero, in the order of [`Book`].
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Book, Micros)> + '_ {
-        let wallets = |side: usize, book: fn(AccountId) -> Book| {
-            let all = (0u32..).map(AccountId).zip(&self.wallets);
-            all.map(move |(id, both)| (book(id), both[side]))
-        };
-        let dues = |side: usize, book: fn(ProviderId) -> Book| {
-            let all = (0u16..=u16::MAX).map(ProviderId).zip(&self.dues);
-            all.map(move |(id, both)| (book(id), both[side]))
-        };
-        let ours = [(Book::Revenue, self.revenue), (Book::CashIn, self.cash_in)];
-        wallets(0, Book::Available)
-            .chain(wallets(1, Book::Escrow))
-            .chain(dues(0, Book::Payable))
-            .chain(dues(1, Book::Loss))
-            .chain(ours)
-            .filter(|(_, amount)| *amount != Micros::ZERO)
+        const CUSTOMERS: [fn(AccountId) -> Book; OF_CUSTOMER] =
+            [Book::Available, Book::Bonus, Book::Escrow, Book::EscrowBonus, Book::Hold];
+        const PROVIDERS: [fn(ProviderId) -> Book; OF_PROVIDER] =
+            [Book::Prepaid, Book::Payable, Book::Receivable, Book::WriteOffs];
+        const BUSINESS: [Book; OF_BUSINESS] = [
+            Book::Revenue,
+            Book::Fees,
+            Book::Adjustments,
+            Book::ExchangeDifferences,
+            Book::OwnStockCost,
+            Book::CashIn,
+        ];
+        let customers = (0..OF_CUSTOMER).flat_map(|at| {
+            let all = (0u32..).map(AccountId).zip(&self.customers);
+            all.map(move |(id, books)| (CUSTOMERS[at](id), books[at]))
+        });
+        let providers = (0..OF_PROVIDER).flat_map(|at| {
+            let all = (0u16..=u16::MAX).map(ProviderId).zip(&self.providers);
+            all.map(move |(id, books)| (PROVIDERS[at](id), books[at]))
+        });
+        let business = BUSINESS.into_iter().zip(self.business);
+        customers.chain(providers).chain(business).filter(|(_, amount)| *amount != Micros::ZERO)
     }
 }
 
-fn grow(books: &mut Vec<[Micros; 2]>, index: usize) {
+fn grow<const N: usize>(books: &mut Vec<[Micros; N]>, index: usize) {
     if books.len() <= index {
-        books.resize(index + 1, [Micros::ZERO; 2]);
+        books.resize(index + 1, [Micros::ZERO; N]);
     }
 }
 
@@ -88,15 +116,25 @@ mod tests {
     #[test]
     fn books_are_listed_in_their_order_without_those_at_zero() {
         let mut books = Books::default();
-        books.open_account(AccountId(2));
-        books.open_provider(ProviderId(1));
+        let (account, provider) = (AccountId(2), ProviderId(1));
+        books.open_account(account);
+        books.open_provider(provider);
         let all = [
             Book::Available(AccountId(1)),
-            Book::Available(AccountId(2)),
-            Book::Escrow(AccountId(1)),
-            Book::Payable(ProviderId(1)),
-            Book::Loss(ProviderId(1)),
+            Book::Available(account),
+            Book::Bonus(account),
+            Book::Escrow(account),
+            Book::EscrowBonus(account),
+            Book::Hold(account),
+            Book::Prepaid(provider),
+            Book::Payable(provider),
+            Book::Receivable(provider),
+            Book::WriteOffs(provider),
             Book::Revenue,
+            Book::Fees,
+            Book::Adjustments,
+            Book::ExchangeDifferences,
+            Book::OwnStockCost,
             Book::CashIn,
         ];
         for (book, amount) in all.into_iter().rev().zip(1..) {
@@ -104,9 +142,9 @@ mod tests {
         }
         assert!(all.is_sorted());
         assert_eq!(books.iter().map(|(book, _)| book).collect::<Vec<_>>(), all);
-        assert_eq!(books.get(Book::Payable(ProviderId(1))), Micros(4));
+        assert_eq!(books.get(Book::WriteOffs(provider)), Micros(7));
         *books.get_mut(Book::Revenue).unwrap() = Micros::ZERO;
-        assert_eq!(books.iter().count(), 6);
+        assert_eq!(books.iter().count(), all.len() - 1);
     }
 
     #[test]
@@ -114,6 +152,6 @@ mod tests {
         let mut books = Books::default();
         assert_eq!(books.get(Book::Available(AccountId(9))), Micros::ZERO);
         assert_eq!(books.get_mut(Book::Available(AccountId(9))), None);
-        assert_eq!(books.get_mut(Book::Loss(ProviderId(9))), None);
+        assert_eq!(books.get_mut(Book::WriteOffs(ProviderId(9))), None);
     }
 }

@@ -3,10 +3,10 @@
 //!
 //! Read `command`, `event`, `decide`, `apply`; the rest is what they speak of.
 
-pub mod account;
 pub mod activation;
 mod apply;
 pub mod audit;
+pub mod book;
 mod books;
 pub mod breaker;
 pub mod callback;

@@ -59,3 +59,6 @@ pub const NUMBERS_MAX: usize = 20_000_000;
 pub const SEAL_KEYS_MAX: usize = 1_000_000;
 /// All deposits together: every sum of books stays inside `i64` with room to spare.
 pub const CASH_IN_MAX: Micros = Micros(i64::MAX / 4);
+/// The most that a book may hold for an order to begin that may move more into it, in micros: what
+/// a billion open orders may still move fits above it.
+pub const BOOK_MAX: u64 = i64::MAX as u64 / 2;

@@ -1,8 +1,7 @@
 //! An order and what the engine keeps of it until it is retired to history.
 
-use crate::account::Sale;
 use crate::activation::{ActivationState, Assignment, Message};
-use crate::ids::{AccountId, CarrierId, OfferId, OrderId, OrderNumber, Product, ProviderId};
+use crate::ids::{AccountId, CarrierId, OfferId, OrderId, OrderNumber, Product, ProviderId, Seq};
 use crate::money::Micros;
 use crate::time::Time;
 
@@ -18,6 +17,29 @@ pub enum OrderStatus {
     Delivered,
     /// Refunded: the buyer has it back.
     Refunded,
+}
+
+/// What an order holds in escrow, by where it came from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Held {
+    /// Of the money that was paid in.
+    pub paid: Micros,
+    /// Of the money that was given.
+    pub bonus: Micros,
+}
+
+impl Held {
+    /// Nothing.
+    pub const NONE: Self = Self { paid: Micros::ZERO, bonus: Micros::ZERO };
+}
+
+/// What a provider charged for a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Outlay {
+    /// How much.
+    pub amount: Micros,
+    /// The position of the movement.
+    pub moved: Seq,
 }
 
 /// Why an order ended without a number.
@@ -60,10 +82,15 @@ pub struct Order {
     pub carrier: CarrierId,
     /// The most the buyer pays: the max price, or the first quote.
     pub limit: Micros,
-    /// What is in escrow, or was captured.
+    /// What is in escrow, or was captured or refunded.
     pub price: Micros,
     /// What the provider charges.
     pub cost: Micros,
+    /// What of the price is in escrow.
+    pub held: Held,
+    /// What its provider charged for the number, until a delivery, a return or a write-off accounts
+    /// for it; `None` of own stock.
+    pub outlay: Option<Outlay>,
     /// The offer of the current attempt.
     pub offer: OfferId,
     /// Its provider.
@@ -102,12 +129,6 @@ impl Order {
     pub fn reference_of(&self, attempt: u8) -> OrderRef {
         let assignment = u16::from(attempt == self.attempt && self.assignment.is_some());
         OrderRef { id: self.id, account: self.account, line: LINE, attempt, assignment }
-    }
-
-    /// What a delivery turns the escrow into.
-    #[must_use]
-    pub const fn sale(&self) -> Sale {
-        Sale { account: self.account, provider: self.provider, price: self.price, cost: self.cost }
     }
 
     /// True if its buyer waits for a message: the first one, or another one.

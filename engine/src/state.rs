@@ -5,18 +5,18 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::account::Book;
 use crate::activation::ActivationState;
+use crate::book::Book;
 use crate::books::Books;
 use crate::callbacks::Callbacks;
-use crate::event::{Epoch, LedgerTerms, ProviderKind, ProviderWord, Scope};
+use crate::event::{Epoch, LedgerTerms, MoveReason, ProviderKind, ProviderWord, Scope};
 use crate::ids::{
     AccountId, CarrierId, KeyId, LoadId, MessageId, Number, OfferId, OrderId, OrderNumber, Product,
     ProviderId, Seq,
 };
 use crate::limits::{CLOSED_KEPT_MS, LAST_LOOK_MS, REPLIES_KEPT_MS};
 use crate::money::Micros;
-use crate::order::Order;
+use crate::order::{Order, OrderRef};
 use crate::replies::{Replies, StoredReply};
 use crate::seal_keys::SealKeys;
 use crate::table::{Aged, Table};
@@ -108,13 +108,17 @@ impl GivenUp {
     }
 }
 
-/// What a provider charges for a purchase that no buyer paid for.
+/// What a provider charges for an attempt of an order that no buyer paid for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Charge {
+pub struct WriteOff {
     /// Who charges.
     pub provider: ProviderId,
     /// How much.
     pub amount: Micros,
+    /// Why it is a loss.
+    pub reason: MoveReason,
+    /// The position of the movement.
+    pub moved: Seq,
     /// It was reversed.
     pub reversed: bool,
 }
@@ -226,12 +230,10 @@ pub struct State {
     pub(crate) replies: Replies,
     /// Purchases given up, until their moment retires.
     pub(crate) given_up: BTreeMap<(Time, OrderId, u8), GivenUp>,
-    /// Write-offs of orders in memory that may still be reversed.
-    pub(crate) written_off: BTreeMap<OrderId, Micros>,
     /// Numbers of own stock at rest, by the moment at which they are for sale again.
     pub(crate) quarantine: BTreeSet<Quarantined>,
-    /// What providers charge for attempts of orders in memory that no buyer paid for.
-    pub(crate) charges: BTreeMap<(OrderId, u8), Charge>,
+    /// What was written off for attempts of orders in memory.
+    pub(crate) write_offs: BTreeMap<(OrderId, u8), WriteOff>,
     /// Purchases that no order has, of orders in memory.
     pub(crate) orphans: BTreeMap<(ProviderId, Box<str>), Orphan>,
     /// Purchases of attempts of orders in memory whose ids are known and that have no number.
@@ -410,9 +412,9 @@ impl State {
         self.quarantine.iter()
     }
 
-    /// What providers charge for attempts of orders in memory that no buyer paid for.
-    pub fn charges(&self) -> impl Iterator<Item = (OrderId, u8, Charge)> {
-        self.charges.iter().map(|((order, attempt), charge)| (*order, *attempt, *charge))
+    /// What was written off for attempts of orders in memory.
+    pub fn write_offs(&self) -> impl Iterator<Item = (OrderId, u8, WriteOff)> {
+        self.write_offs.iter().map(|((order, attempt), written)| (*order, *attempt, *written))
     }
 
     /// Purchases that no order has and that have to go back.
@@ -437,9 +439,9 @@ impl State {
         self.provider_words.get(&order).copied()
     }
 
-    /// True if what an order's present attempt bought is booked as charged in vain.
-    pub(crate) fn is_charged(&self, order: &Order) -> bool {
-        self.charges.contains_key(&(order.id, order.attempt))
+    /// True if what an attempt bought was written off, be it that this was reversed.
+    pub(crate) fn is_written_off(&self, order: OrderRef) -> bool {
+        self.write_offs.contains_key(&(order.id, order.attempt))
     }
 
     /// True for an activation that has ended here and not at its provider yet. What a buyer
@@ -484,8 +486,7 @@ impl State {
         self.deadlines.first().map(|(at, _)| *at)
     }
 
-    /// When the next pulse has work: an expiry, a number that has rested, or something old
-    /// enough to retire.
+    /// When the next pulse has work: an expiry, a rested number, something old enough to retire.
     /// `archived` is what that pulse will say of history.
     #[must_use]
     pub fn next_pulse(&self, archived: Time) -> Option<Time> {

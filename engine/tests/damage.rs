@@ -6,12 +6,13 @@ mod common;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use common::arbitrary::{Arbitrary, Rng, START};
-use common::proof::{Recorded, replay};
+use common::proof::{Group, Recorded, replay};
 use nexnum_engine::Engine;
 use nexnum_engine::audit::audit;
 use nexnum_engine::event::{
-    AccountEvent, CallbackEvent, Closing, Completion, Event, LedgerEvent, MemoryEvent, OfferEvent,
-    OrderEvent, Placement, Receipt, SealKeyEvent, UpstreamEvent,
+    AccountEvent, CallbackEvent, Closing, Completion, Event, LedgerEvent, Legs, MemoryEvent,
+    MoneyEvent, MoveReason, Moved, OfferEvent, OrderEvent, Placement, Receipt, SealKeyEvent,
+    UpstreamEvent,
 };
 use nexnum_engine::group::{KeyUse, Made};
 use nexnum_engine::ids::{AccountId, Number, OfferId, OrderId, ProviderId};
@@ -33,12 +34,19 @@ fn run(seed: u64, commands: usize) -> Recorded {
 }
 
 /// The ledger of a random run.
-fn ledger(seed: u64) -> Vec<(Time, Event)> {
-    run(seed, 300).ledger
+fn ledger(seed: u64) -> Vec<Group> {
+    let recorded = run(seed, 300);
+    recorded.groups.iter().map(|(head, events)| (head.clone(), events.to_vec())).collect()
+}
+
+/// Where its events are: the group, and the place there.
+fn places(ledger: &[Group]) -> Vec<(usize, usize)> {
+    let groups = ledger.iter().enumerate();
+    groups.flat_map(|(group, (_, events))| (0..events.len()).map(move |at| (group, at))).collect()
 }
 
 /// True when a replay of the ledger panics, or an audit on the way complains.
-fn is_noticed(ledger: &[(Time, Event)]) -> bool {
+fn is_noticed(ledger: &[Group]) -> bool {
     catch_unwind(AssertUnwindSafe(|| audit(replay(ledger).state()).is_err())).unwrap_or(true)
 }
 
@@ -63,6 +71,7 @@ fn damaged(event: &Event, choice: u64) -> Option<Event> {
         Event::Offer(event) => damage_offer(event, choice),
         Event::Order(event) => damage_order(event, choice)?,
         Event::Callback(event) => damage_callback(event, choice),
+        Event::Money(MoneyEvent::Moved(moved)) => damage_moved(moved, choice)?,
         Event::Memory(MemoryEvent::Retired { .. }) | Event::Ledger(_) => return None,
         Event::Upstream(event) => damage_upstream(event, choice),
         Event::Memory(MemoryEvent::MessagesRemembered { order }) => order.0 = u64::MAX,
@@ -81,7 +90,7 @@ fn damage_account(event: &mut AccountEvent, choice: u64) {
         AccountEvent::KeyRevoked { key } => key.0 += 1_000_000,
         AccountEvent::Deposited { account, amount, .. } => match choice % 2 {
             0 => *account = UNKNOWN,
-            _ => *amount = Micros(-amount.0),
+            _ => add(amount),
         },
     }
 }
@@ -131,23 +140,13 @@ fn damage_name(order: &mut OrderRef, choice: u64) {
 fn damage_upstream(event: &mut UpstreamEvent, choice: u64) {
     let (is_name, choice) = (choice.is_multiple_of(2), choice / 2);
     match event {
-        UpstreamEvent::PurchaseCharged { order, .. }
-        | UpstreamEvent::ChargeReversed { order, .. }
-        | UpstreamEvent::OrphanFound { order, .. }
+        UpstreamEvent::OrphanFound { order, .. }
         | UpstreamEvent::OrphanSettled { order, .. }
         | UpstreamEvent::PurchaseNamed { order, .. }
             if is_name =>
         {
             damage_name(order, choice);
         }
-        UpstreamEvent::PurchaseCharged { provider, amount, .. } => match choice % 2 {
-            0 => *provider = ProviderId(u16::MAX),
-            _ => *amount = Micros(-amount.0),
-        },
-        UpstreamEvent::ChargeReversed { provider, amount, .. } => match choice % 2 {
-            0 => *provider = ProviderId(u16::MAX),
-            _ => add(amount),
-        },
         UpstreamEvent::OrphanFound { provider, .. }
         | UpstreamEvent::PurchaseNamed { provider, .. } => *provider = ProviderId(u16::MAX),
         UpstreamEvent::OrphanSettled { provider, external_id, .. } => match choice % 2 {
@@ -158,6 +157,32 @@ fn damage_upstream(event: &mut UpstreamEvent, choice: u64) {
             damage_name(order, choice);
         }
     }
+}
+
+/// Alters a movement: its order, one leg alone, or as much in two legs, so that it balances. `None`
+/// of a loss whose amount nothing else tells.
+fn damage_moved(moved: &mut Moved, choice: u64) -> Option<()> {
+    let (way, choice) = (choice % 3, choice / 3);
+    if let Some(order) = &mut moved.order
+        && way == 0
+    {
+        damage_name(order, choice);
+        return Some(());
+    }
+    if way == 1 && moved.reason == Some(MoveReason::Stayed) {
+        return None;
+    }
+    let mut changes = [0; 8];
+    changes[choice as usize % moved.legs.len()] = 1;
+    if way == 1 {
+        changes[(choice as usize + 1) % moved.legs.len()] = -1;
+    }
+    let mut legs = Legs::default();
+    for (leg, change) in moved.legs.iter().zip(changes) {
+        assert!(legs.push(leg.book, Micros(leg.amount.0 + change)));
+    }
+    moved.legs = legs;
+    Some(())
 }
 
 fn damage_callback(event: &mut CallbackEvent, choice: u64) {
@@ -183,7 +208,6 @@ fn damage_order(event: &mut OrderEvent, choice: u64) -> Option<()> {
         | OrderEvent::MessageReceived(Receipt { order, .. })
         | OrderEvent::MessageCompleted(Completion { order, .. })
         | OrderEvent::ActivationClosed { order, .. }
-        | OrderEvent::LossRecovered { order, .. }
             if is_name =>
         {
             damage_name(order, choice);
@@ -196,36 +220,20 @@ fn damage_order(event: &mut OrderEvent, choice: u64) -> Option<()> {
                 None => *limit = Micros(terms.price.0 - 1),
             },
         },
-        OrderEvent::AttemptStarted { terms, change, .. } => match choice % 2 {
-            0 => add(&mut terms.price),
-            _ => add(change),
-        },
+        OrderEvent::AttemptStarted { terms, .. } => add(&mut terms.price),
         OrderEvent::OrderDoubted { order, .. }
         | OrderEvent::DoubtCleared { order }
         | OrderEvent::AnotherRequested { order }
         | OrderEvent::NumberAssigned { order, .. }
         | OrderEvent::NumberQuarantined { order, .. } => damage_name(order, choice),
-        OrderEvent::OrderFailed { refund, provider, .. } => match choice % 2 {
-            0 => add(refund),
-            _ => *provider = ProviderId(u16::MAX),
+        OrderEvent::OrderFailed { provider, .. } => *provider = ProviderId(u16::MAX),
+        OrderEvent::MessageReceived(Receipt { message, late, delivers, .. }) => match choice % 3 {
+            0 => message.0 += 1,
+            1 => *late = !*late,
+            _ => *delivers = !*delivers,
         },
-        OrderEvent::MessageReceived(Receipt { message, late, capture, .. }) => {
-            match (choice % 3, capture) {
-                (0, _) => message.0 += 1,
-                (1, _) => *late = !*late,
-                (_, Some(sale)) => add(&mut sale.price),
-                (_, None) => return None,
-            }
-        }
         OrderEvent::MessageCompleted(completion) => completion.message.0 = u64::MAX,
-        OrderEvent::ActivationClosed { closing, refund, .. } => match choice % 2 {
-            0 => add(refund),
-            _ => *closing = contrary(*closing),
-        },
-        OrderEvent::LossRecovered { provider, amount, .. } => match choice % 2 {
-            0 => *provider = ProviderId(u16::MAX),
-            _ => add(amount),
-        },
+        OrderEvent::ActivationClosed { closing, .. } => *closing = contrary(*closing),
     }
     Some(())
 }
@@ -236,14 +244,14 @@ fn an_event_with_one_wrong_number_is_noticed() {
     let mut unnoticed = Vec::new();
     for seed in 0..40 {
         let ledger = ledger(seed);
-        let mut rng = Rng::new(seed);
+        let (places, mut rng) = (places(&ledger), Rng::new(seed));
         for _ in 0..60 {
-            let index = rng.below(ledger.len() as u64) as usize;
-            let mut copy = ledger[..=index].to_vec();
-            let Some(event) = damaged(&copy[index].1, rng.next()) else { continue };
-            copy[index].1 = event;
+            let (group, at) = places[rng.below(places.len() as u64) as usize];
+            let mut copy = ledger[..=group].to_vec();
+            let Some(event) = damaged(&copy[group].1[at], rng.next()) else { continue };
+            copy[group].1[at] = event;
             if !is_noticed(&copy) {
-                unnoticed.push(format!("seed {seed}: {:?}", copy[index].1));
+                unnoticed.push(format!("seed {seed}: {:?}", copy[group].1[at]));
             }
         }
     }
@@ -262,20 +270,20 @@ fn an_event_applied_twice_is_noticed() {
     let mut unnoticed = Vec::new();
     for seed in 0..20 {
         let ledger = ledger(seed);
-        for index in 0..ledger.len() {
-            let again = &ledger[index];
+        for (group, at) in places(&ledger) {
+            let again = ledger[group].1[at].clone();
             let idempotent = matches!(
-                again.1,
+                again,
                 Event::Offer(OfferEvent::OffersPriced { .. })
                     | Event::Memory(MemoryEvent::Retired { .. })
                     | Event::Order(OrderEvent::OrderDoubted { .. })
                     | Event::Order(OrderEvent::AnotherRequested { .. })
                     | Event::Ledger(LedgerEvent::ClockStepped(_) | LedgerEvent::ClockAccepted(_))
             );
-            let mut copy = ledger[..=index].to_vec();
-            copy.push(again.clone());
+            let mut copy = ledger[..=group].to_vec();
+            copy[group].1.insert(at + 1, again.clone());
             if !idempotent && !is_noticed(&copy) {
-                unnoticed.push(format!("seed {seed}: {:?}", again.1));
+                unnoticed.push(format!("seed {seed}: {again:?}"));
             }
         }
     }

@@ -84,7 +84,9 @@ impl GridFollower {
     /// Follows a durable change. Called by one thread, in the ledger's order.
     pub fn publish(&self, change: &Change) {
         let mut own = self.own.lock();
-        let mut events = change.events().iter().peekable();
+        // What an order's money does comes between the end of the order and its number's rest.
+        let events = change.events().iter().filter(|event| event.moved().is_none());
+        let mut events = events.peekable();
         while let Some(event) = events.next() {
             match event {
                 Event::Offer(event) => self.follow_offer(&mut own, event),
@@ -97,6 +99,7 @@ impl GridFollower {
                     }
                 }
                 Event::Account(_)
+                | Event::Money(_)
                 | Event::Memory(_)
                 | Event::Upstream(_)
                 | Event::Callback(_)
@@ -151,8 +154,7 @@ impl GridFollower {
             | OrderEvent::MessageCompleted(_)
             | OrderEvent::AnotherRequested { .. }
             | OrderEvent::OrderFailed { .. }
-            | OrderEvent::NumberQuarantined { .. }
-            | OrderEvent::LossRecovered { .. } => {}
+            | OrderEvent::NumberQuarantined { .. } => {}
         }
     }
 

@@ -138,6 +138,7 @@ impl Recent {
             Event::Callback(event) => self.follow_callback(at, event),
             Event::Account(_)
             | Event::Offer(_)
+            | Event::Money(_)
             | Event::Memory(_)
             | Event::Ledger(_)
             | Event::SealKey(_) => {}
@@ -181,8 +182,7 @@ impl Recent {
             | OrderEvent::MessageReceived(_)
             | OrderEvent::MessageCompleted(_)
             | OrderEvent::AnotherRequested { .. }
-            | OrderEvent::NumberQuarantined { .. }
-            | OrderEvent::LossRecovered { .. } => {}
+            | OrderEvent::NumberQuarantined { .. } => {}
         }
     }
 
@@ -232,7 +232,6 @@ impl Recent {
                 // Its tries go on.
                 ProviderWord::Missing => {}
             },
-            UpstreamEvent::PurchaseCharged { .. } | UpstreamEvent::ChargeReversed { .. } => {}
         }
     }
 }

@@ -4,15 +4,16 @@
 //! An enum is its tag, and a frame of what its variant holds; a struct is a frame of its fields;
 //! frames and values are those of `wire`.
 
-use nexnum_engine::account::{Book, Sale, TransactionKind};
 use nexnum_engine::activation::{ActivationState, Assignment, Message};
+use nexnum_engine::book::Book;
 use nexnum_engine::callback::{Callback, CallbackFailure, CallbackOutcome};
 use nexnum_engine::event::{
-    AccountEvent, Arrival, AttemptEnd, AttemptError, CallbackEvent, CatalogVersion, ChargeReason,
-    Charged, ClockJump, Closing, Completion, DestroyReason, Epoch, Event, LedgerEvent, LedgerTerms,
-    MemoryEvent, MessageIdentity, MessageKind, MessageWay, OfferEvent, OfferTerms, OrderEvent,
-    OrphanEnd, Placement, ProviderKind, ProviderWord, Receipt, Routing, Scope, SealKeyEvent,
-    SkipReason, SkippedAsk, SkippedAsks, Terms, UpstreamEvent,
+    AccountEvent, Arrival, AttemptEnd, AttemptError, CallbackEvent, CatalogVersion, Charged,
+    ClockJump, Closing, Completion, DestroyReason, Epoch, Event, LedgerEvent, LedgerTerms, Leg,
+    Legs, MemoryEvent, MessageIdentity, MessageKind, MessageWay, MoneyEvent, MoveKind, MoveReason,
+    Moved, OfferEvent, OfferTerms, OrderEvent, OrphanEnd, Placement, ProviderKind, ProviderWord,
+    Receipt, Routing, Scope, SealKeyEvent, SkipReason, SkippedAsk, SkippedAsks, Terms,
+    UpstreamEvent,
 };
 use nexnum_engine::group::{ActingFor, Actor, Idempotency, KeyUse, Made};
 use nexnum_engine::ids::{
@@ -20,13 +21,13 @@ use nexnum_engine::ids::{
     OrderId, OrderNumber, PersonId, Product, ProviderId, Seq, ServiceId,
 };
 use nexnum_engine::money::Micros;
-use nexnum_engine::order::{FailReason, Order, OrderRef, OrderStatus};
+use nexnum_engine::order::{FailReason, Held, Order, OrderRef, OrderStatus, Outlay};
 use nexnum_engine::replies::StoredReply;
 use nexnum_engine::sealed::{KeyHandle, KeyOwner, SealedValue};
 use nexnum_engine::snapshot::Row;
 use nexnum_engine::state::{
-    Account, Charge, Counters, GivenUp, Key, NamedPurchase, Offer, Orphan, Provider, Quarantined,
-    Seen,
+    Account, Counters, GivenUp, Key, NamedPurchase, Offer, Orphan, Provider, Quarantined, Seen,
+    WriteOff,
 };
 use nexnum_engine::time::Time;
 
@@ -86,7 +87,7 @@ pub fn decode_order(bytes: &[u8]) -> Result<Order, RecordError> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WalletRow {
     /// Why.
-    pub kind: TransactionKind,
+    pub kind: MoveKind,
     /// What it added to the wallet; negative took away.
     pub amount: Micros,
     /// For which order, where there is one.
@@ -259,6 +260,25 @@ impl Wire for SkippedAsks {
     }
 }
 
+/// As a list.
+impl Wire for Legs {
+    fn put(&self, out: &mut Vec<u8>) {
+        (self.len() as u64).put(out);
+        self.iter().for_each(|leg| leg.put(out));
+    }
+
+    fn take(input: &mut &[u8]) -> Result<Self, RecordError> {
+        let mut legs = Self::default();
+        for Leg { book, amount } in <Vec<Leg> as Wire>::take(input)? {
+            // A newer program's movements may have more of them.
+            if !legs.push(book, amount) {
+                return Err(RecordError::NewerField);
+            }
+        }
+        Ok(legs)
+    }
+}
+
 structs! {
     Product { country, service }
     LedgerTerms { currency, permutation }
@@ -278,14 +298,17 @@ structs! {
         order, number, product, carrier, limit, terms, deadline, assignment, max_price, routing
     }
     Arrival { way, kind, identity, names_service }
-    Receipt { order, message, digest, sender, text, code, late, capture, arrival }
+    Receipt { order, message, digest, sender, text, code, late, delivers, arrival }
     Completion { order, message, sender, text, code }
     Assignment { number, external_id, cancel_from, expires_at }
-    Sale { account, provider, price, cost }
+    Leg { book, amount }
+    Moved { kind, reason, order, reverses, legs }
+    Held { paid, bonus }
+    Outlay { amount, moved }
     Message { id, digest, sender, text, code, received_at, late }
     Order {
-        id, account, number, product, carrier, limit, price, cost, offer, provider, attempt,
-        in_doubt, placed_at, deadline, status, state, awaits_another, assignment, messages,
+        id, account, number, product, carrier, limit, price, cost, held, outlay, offer, provider,
+        attempt, in_doubt, placed_at, deadline, status, state, awaits_another, assignment, messages,
         closed_at
     }
     Counters { seq, account, key, provider, carrier, order, message, load }
@@ -298,7 +321,7 @@ structs! {
     Quarantined { until, offer, number }
     Seen { last, digests }
     Callback { provider, received_at, content_type, body, failure }
-    Charge { provider, amount, reversed }
+    WriteOff { provider, amount, reason, moved, reversed }
     Orphan { order, attempt, from, cost }
     NamedPurchase { provider, external_id, cost, is_orphan }
     WalletRow { kind, amount, order, at }
@@ -330,10 +353,15 @@ enums! {
         6 Ambiguous, 7 TooManyMessages, 8 InvalidSignature, 9 ExpiredToken,
         10 OtherService
     }
-    ChargeReason { 1 LateMessage, 2 FinishedEmpty, 3 Stayed }
     OrphanEnd { 1 GivenBack, 2 Stayed, 3 Gone }
     ProviderWord { 1 Cancelled, 2 Expired, 3 Finished, 4 Missing }
-    TransactionKind { 1 Deposit, 2 Spend, 3 Refund, 4 Capture, 5 WriteOff, 6 Recovery }
+    MoveKind {
+        1 Deposit, 2 Spend, 3 Refund, 4 Capture, 5 WriteOff, 6 Recovery, 7 Charge, 8 Return
+    }
+    MoveReason {
+        1 NextAttempt, 2 NoNumbers, 3 InDoubt, 4 Cancelled, 5 TimedOut, 6 LateMessage,
+        7 FinishedEmpty, 8 Stayed
+    }
     KeyOwner {
         1 Day(day), 2 Identity(account), 3 Money(account), 4 Person(person), 5 Load(offer),
         6 Rental(order)
@@ -344,8 +372,10 @@ enums! {
         1 Init, 2 Active, 3 Received, 4 Completed, 5 Cancelled, 6 TimedOut, 7 Failed
     }
     Book {
-        1 Available(account), 2 Escrow(account), 3 Payable(provider), 4 Loss(provider),
-        5 Revenue, 6 CashIn
+        1 Available(account), 2 Escrow(account), 3 Payable(provider), 4 WriteOffs(provider),
+        5 Revenue, 6 CashIn, 7 Bonus(account), 8 EscrowBonus(account), 9 Hold(account),
+        10 Prepaid(provider), 11 Receivable(provider), 12 Fees, 13 Adjustments,
+        14 ExchangeDifferences, 15 OwnStockCost
     }
     Row {
         1 Counters(counters),
@@ -360,12 +390,11 @@ enums! {
         10 Order(order),
         11 Reply(id, key, reply),
         12 GivenUp(given_up),
-        13 WrittenOff(id, amount),
         14 Quarantined(resting),
         15 Seen(provider, number, seen),
         16 Callback(id, callback),
         17 Callbacks(last, dropped, recent),
-        18 Charged(id, attempt, charge),
+        18 WrittenOff(id, attempt, written),
         19 Orphan(provider, external_id, orphan),
         20 EndedUpstream(id),
         21 EndedByProvider(id, word),
@@ -387,24 +416,21 @@ events! {
     8 Offer(OfferEvent::OffersPriced) { provider, terms },
     9 Offer(OfferEvent::StockLoaded) { load, offer, cost, price, numbers },
     10 Order(OrderEvent::OrderPlaced)(placement),
-    11 Order(OrderEvent::AttemptStarted) { order, terms, change, routing, ended },
+    11 Order(OrderEvent::AttemptStarted) { order, terms, routing, ended },
     12 Order(OrderEvent::OrderDoubted) { order, ended },
     13 Order(OrderEvent::NumberAssigned) { order, assignment, cost, charged, carrier },
-    14 Order(OrderEvent::OrderFailed) { order, refund, reason, provider, loss, ended },
+    14 Order(OrderEvent::OrderFailed) { order, reason, provider, ended },
     15 Order(OrderEvent::MessageReceived)(receipt),
     16 Order(OrderEvent::AnotherRequested) { order },
-    17 Order(OrderEvent::ActivationClosed) { order, closing, refund },
+    17 Order(OrderEvent::ActivationClosed) { order, closing },
     18 Memory(MemoryEvent::Retired) { orders_before, replies_before },
     19 Order(OrderEvent::DoubtCleared) { order },
     20 Order(OrderEvent::NumberQuarantined) { order, until },
     21 Offer(OfferEvent::NumberReleased) { offer, number, until },
-    22 Order(OrderEvent::LossRecovered) { order, provider, amount },
     23 Offer(OfferEvent::NumberHeldBack) { offer, number, rested, until },
     24 Memory(MemoryEvent::MessagesRemembered) { order },
     25 Callback(CallbackEvent::CallbackReceived) { callback, provider, key, content_type, body },
     26 Callback(CallbackEvent::CallbackProcessed) { callback, outcome, dropped },
-    27 Upstream(UpstreamEvent::PurchaseCharged) { order, provider, amount, why },
-    28 Upstream(UpstreamEvent::ChargeReversed) { order, provider, amount },
     29 Upstream(UpstreamEvent::OrphanFound) { order, provider, external_id, from, cost },
     30 Upstream(UpstreamEvent::OrphanSettled) { order, provider, external_id, end },
     31 Upstream(UpstreamEvent::EndedUpstream) { order },
@@ -416,5 +442,6 @@ events! {
     116 Ledger(LedgerEvent::ClockAccepted)(jump),
     112 SealKey(SealKeyEvent::KeyMade) { handle, owner },
     113 SealKey(SealKeyEvent::KeyDestroyed) { handle, why },
+    40 Money(MoneyEvent::Moved)(moved),
     34 Upstream(UpstreamEvent::PurchaseNamed) { order, provider, external_id, cost },
 }

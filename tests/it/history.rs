@@ -13,9 +13,9 @@ use nexnum::market::sequencer::{Handle, Sequencer, SequencerSetup};
 use nexnum::market::verify::{Followed, verify};
 use nexnum::metrics::Metrics;
 use nexnum::supervisor::Supervisor;
-use nexnum_engine::account::TransactionKind;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::{Caller, Cancel, Command, Finish, Placed, Pulse, Request};
+use nexnum_engine::event::MoveKind;
 use nexnum_engine::group::Origin;
 use nexnum_engine::ids::{AccountId, OrderId, OrderNumber, TransactionId};
 use nexnum_engine::time::Time;
@@ -144,7 +144,7 @@ async fn every_change_of_a_wallet_is_a_transaction_and_they_sum_to_the_balance()
     market.message(second, 1).await;
     let page = market.history.transactions(ACCOUNT, None, 10).await.unwrap();
     let shown: Vec<_> = page.iter().map(|row| (row.kind, row.amount.0, row.order)).collect();
-    use TransactionKind::{Deposit, Refund, Spend};
+    use MoveKind::{Deposit, Refund, Spend};
     assert_eq!(
         shown,
         [

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use nexnum::market::history::{Follow, Tallies};
 use nexnum::market::read_model::ReadModel;
-use nexnum_engine::account::Book;
+use nexnum_engine::book::Book;
 use nexnum_engine::ids::{AccountId, OrderId, Seq};
 use nexnum_engine::order::Order;
 use nexnum_engine::state::State;

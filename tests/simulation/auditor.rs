@@ -3,9 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use nexnum_engine::account::Book;
+use nexnum_engine::book::Book;
 use nexnum_engine::event::{
-    AccountEvent, Event, OfferEvent, OrderEvent, Placement, Receipt, Terms, UpstreamEvent,
+    AccountEvent, Event, MoneyEvent, MoveKind, MoveReason, Moved, OfferEvent, OrderEvent,
+    Placement, Receipt, Terms, UpstreamEvent,
 };
 use nexnum_engine::group::{Head, KeyUse, Made};
 use nexnum_engine::ids::{AccountId, Number, OfferId, OrderId, ProviderId};
@@ -51,8 +52,11 @@ struct Sale {
     number: Option<Number>,
     end: Option<End>,
     closed: bool,
-    /// What was written off for it and not recovered.
-    loss: Micros,
+    /// What of it is in escrow, by the movements.
+    held: i128,
+    /// What its provider charged for its number, and neither its sale nor a return or a loss
+    /// accounts for.
+    outlay: i128,
     digests: BTreeSet<u128>,
 }
 
@@ -70,8 +74,13 @@ pub(crate) struct Auditor {
     /// Those that rest after a refund.
     /// Until when.
     resting: BTreeMap<(OfferId, Number), Time>,
-    /// What is charged in vain for an order's attempt; zero once it was reversed.
-    charges: BTreeMap<(OrderId, u8), Micros>,
+    /// What is charged in vain for an order's attempt; zero once it was reversed. What was feared
+    /// only is not there any more then.
+    losses: BTreeMap<(OrderId, u8), i128>,
+    /// Those of them that were only feared.
+    doubts: BTreeSet<(OrderId, u8)>,
+    /// Orders that the last group is about.
+    touched: BTreeSet<OrderId>,
     /// Purchases that no order has.
     orphans: BTreeSet<(ProviderId, Box<str>)>,
     /// What numbers of own stock received, for all their buyers.
@@ -83,12 +92,20 @@ fn need(holds: bool, complaint: impl FnOnce() -> String) -> Result<(), String> {
 }
 
 impl Auditor {
-    /// Follows an event.
+    /// Follows a group.
     ///
     /// # Errors
     /// The invariant that it breaks.
-    pub(crate) fn see(&mut self, at: Time, event: &Event) -> Result<(), String> {
-        self.add_up(event)?;
+    pub(crate) fn see_group(&mut self, head: &Head, events: &[Event]) -> Result<(), String> {
+        self.see_head(head)?;
+        for event in events {
+            self.see(head.at, event)?;
+        }
+        self.end_group()
+    }
+
+    fn see(&mut self, at: Time, event: &Event) -> Result<(), String> {
+        self.touched.extend(event.order().map(|order| order.id));
         match event {
             Event::Account(AccountEvent::Deposited { account, reference, .. }) => {
                 let first = self.references.insert((*account, *reference));
@@ -97,6 +114,7 @@ impl Auditor {
             Event::Offer(event) => self.see_offer(at, event),
             Event::Order(event) => self.see_order(at, event),
             Event::Upstream(event) => self.see_upstream(event),
+            Event::Money(MoneyEvent::Moved(moved)) => self.see_moved(moved),
             Event::Account(
                 AccountEvent::AccountOpened { .. }
                 | AccountEvent::KeyIssued { .. }
@@ -137,12 +155,11 @@ impl Auditor {
                 self.open(order, *limit, *terms)?;
                 self.sell(at, order, assignment.as_ref().map(|assigned| assigned.number))
             }
-            OrderEvent::AttemptStarted { terms, change, .. } => {
+            OrderEvent::AttemptStarted { terms, .. } => {
                 let sale = self.sale(order)?;
-                let moved = sale.price.0 + change.0 == terms.price.0;
                 (sale.price, sale.offer) = (terms.price, terms.offer);
                 sale.provider = terms.provider;
-                let fits = moved && terms.price <= sale.limit && sale.end.is_none();
+                let fits = terms.price <= sale.limit && sale.end.is_none();
                 need(fits, || format!("order {order} went on beyond its limit or its end"))
             }
             OrderEvent::NumberAssigned { assignment, .. } => {
@@ -151,17 +168,13 @@ impl Auditor {
                 }
                 Ok(())
             }
-            OrderEvent::OrderFailed { refund, loss, .. } => {
-                self.sale(order)?.loss = *loss;
-                self.close(order, *refund)
+            OrderEvent::OrderFailed { .. } | OrderEvent::ActivationClosed { .. } => {
+                self.close(order)
             }
-            OrderEvent::ActivationClosed { refund, .. } => self.close(order, *refund),
-            OrderEvent::MessageReceived(Receipt { digest, late, capture, .. }) => {
-                let price = capture.as_ref().map(|sale| sale.price);
-                self.deliver(order, *digest, *late, price)
+            OrderEvent::MessageReceived(Receipt { digest, late, delivers, .. }) => {
+                self.deliver(order, *digest, *late, *delivers)
             }
             OrderEvent::NumberQuarantined { until, .. } => self.rest(order, *until),
-            OrderEvent::LossRecovered { amount, .. } => self.recover(order, *amount),
             OrderEvent::OrderDoubted { .. }
             | OrderEvent::DoubtCleared { .. }
             | OrderEvent::MessageCompleted(_)
@@ -172,20 +185,8 @@ impl Auditor {
     fn see_upstream(&mut self, event: &UpstreamEvent) -> Result<(), String> {
         let named = event.order();
         self.name(named, Brings::Neither)?;
-        let OrderRef { id: order, attempt, .. } = named;
+        let order = named.id;
         match event {
-            UpstreamEvent::PurchaseCharged { amount, .. } => {
-                let first = self.charges.insert((order, attempt), *amount).is_none();
-                let placed = self.sales.contains_key(&order);
-                need(first && placed && amount.is_positive(), || {
-                    format!("attempt {attempt} of order {order} is charged twice, or nothing")
-                })
-            }
-            UpstreamEvent::ChargeReversed { amount, .. } => {
-                let charged = self.charges.insert((order, attempt), Micros::ZERO);
-                let whole = charged == Some(*amount) && amount.is_positive();
-                need(whole, || format!("order {order} got {amount} back of {charged:?}"))
-            }
             UpstreamEvent::OrphanFound { provider, external_id, .. } => {
                 // One whose order has left memory may be found again for another.
                 self.orphans.insert((*provider, external_id.clone()));
@@ -210,14 +211,58 @@ impl Auditor {
         }
     }
 
-    fn add_up(&mut self, event: &Event) -> Result<(), String> {
-        for transaction in event.transactions().iter().flatten() {
-            let mut sum = 0;
-            for leg in transaction.postings() {
-                sum += i128::from(leg.amount.0);
-                *self.books.entry(leg.book).or_default() += i128::from(leg.amount.0);
+    fn see_moved(&mut self, moved: &Moved) -> Result<(), String> {
+        let mut sum = 0;
+        for leg in moved.legs.iter() {
+            sum += i128::from(leg.amount.0);
+            *self.books.entry(leg.book).or_default() += i128::from(leg.amount.0);
+        }
+        need(sum == 0, || format!("legs sum to {sum}: {moved:?}"))?;
+        let Some(named) = moved.order else { return Ok(()) };
+        self.name(named, Brings::Neither)?;
+        let of = |is_it: fn(Book) -> bool| moved.legs.sum_of(is_it);
+        let escrow = of(|book| matches!(book, Book::Escrow(_) | Book::EscrowBonus(_)));
+        let wallet = of(|book| matches!(book, Book::Available(_) | Book::Bonus(_)));
+        let charged = -of(|book| matches!(book, Book::Receivable(_)));
+        let lost = -of(|book| matches!(book, Book::WriteOffs(_)));
+        let strange = moved.accounts().find(|account| *account != named.account);
+        need(strange.is_none(), || format!("money of {strange:?} moves for {named:?}"))?;
+        let sale = self.sale(named.id)?;
+        sale.held += escrow;
+        sale.outlay += charged;
+        let (held, outlay, price) = (sale.held, sale.outlay, i128::from(sale.price.0));
+        need(held >= 0 && outlay >= 0, || format!("{named:?} holds {held} of {outlay}"))?;
+        let loss = (named.id, named.attempt);
+        let known = self.losses.get(&loss).copied();
+        let fits = match moved.kind {
+            MoveKind::Spend | MoveKind::Refund => wallet == -escrow && charged == 0,
+            MoveKind::Capture => escrow == -price && wallet == 0 && outlay == 0,
+            MoveKind::Charge => charged > 0 && outlay == charged,
+            MoveKind::Return => charged < 0 && outlay == 0,
+            MoveKind::WriteOff => lost > 0 && known.is_none() && charged.abs() <= lost,
+            MoveKind::Recovery => lost < 0 && known == Some(-lost),
+            MoveKind::Deposit => false,
+        };
+        need(fits, || format!("{moved:?} does not fit {held} in escrow and a loss of {known:?}"))?;
+        if moved.kind == MoveKind::WriteOff {
+            self.losses.insert(loss, lost);
+            self.doubts.extend((moved.reason == Some(MoveReason::InDoubt)).then_some(loss));
+        } else if moved.kind == MoveKind::Recovery {
+            self.losses.insert(loss, 0);
+            if self.doubts.remove(&loss) {
+                self.losses.remove(&loss);
             }
-            need(sum == 0, || format!("postings sum to {sum}: {event:?}"))?;
+        }
+        Ok(())
+    }
+
+    /// After a group: an order has its price in escrow until it ends.
+    fn end_group(&mut self) -> Result<(), String> {
+        for order in std::mem::take(&mut self.touched) {
+            let Some(sale) = self.sales.get(&order) else { continue };
+            let owed = if sale.end.is_none() { i128::from(sale.price.0) } else { 0 };
+            let held = sale.held;
+            need(held == owed, || format!("order {order} has {held} in escrow, not {owed}"))?;
         }
         Ok(())
     }
@@ -249,7 +294,7 @@ impl Auditor {
     }
 
     /// Sees the head of a group, before its events.
-    pub(crate) fn see_head(&mut self, head: &Head) -> Result<(), String> {
+    fn see_head(&mut self, head: &Head) -> Result<(), String> {
         let Some(KeyUse { account, used, made: Made::Order(made) }) = head.key_use else {
             return Ok(());
         };
@@ -273,7 +318,8 @@ impl Auditor {
             number: None,
             end: None,
             closed: false,
-            loss: Micros::ZERO,
+            held: 0,
+            outlay: 0,
             digests: BTreeSet::new(),
         };
         let first = self.sales.insert(order, sale).is_none();
@@ -301,7 +347,7 @@ impl Auditor {
         order: OrderId,
         digest: u128,
         late: bool,
-        charged: Option<Micros>,
+        delivers: bool,
     ) -> Result<(), String> {
         let sale = self.sale(order)?;
         let fresh = sale.digests.insert(digest);
@@ -313,13 +359,9 @@ impl Auditor {
         }
         let sale = self.sale(order)?;
         need(late == closed, || format!("order {order}: late is {late}"))?;
-        let Some(price) = charged else {
-            let ended = sale.end.is_some();
-            return need(ended, || format!("order {order} is read and was not charged"));
-        };
-        let fits = price == sale.price && price <= sale.limit;
-        need(fits, || format!("order {order} was charged {price}"))?;
-        self.end(order, End::Delivered)
+        let ended = sale.end.is_some();
+        need(delivers != ended, || format!("order {order} is read and was not charged, or twice"))?;
+        if delivers { self.end(order, End::Delivered) } else { Ok(()) }
     }
 
     fn end(&mut self, order: OrderId, end: End) -> Result<(), String> {
@@ -327,15 +369,14 @@ impl Auditor {
         need(before.is_none(), || format!("order {order} is {end:?} after {before:?}"))
     }
 
-    fn close(&mut self, order: OrderId, refund: Micros) -> Result<(), String> {
+    fn close(&mut self, order: OrderId) -> Result<(), String> {
         let sale = self.sale(order)?;
         let first = !std::mem::replace(&mut sale.closed, true);
         need(first, || format!("order {order} was closed twice"))?;
         if sale.end == Some(End::Delivered) {
-            return need(refund == Micros::ZERO, || format!("order {order} was refunded too"));
+            return Ok(());
         }
-        let (price, unit) = (sale.price, sale.number.map(|number| (sale.offer, number)));
-        need(refund == price, || format!("order {order} got {refund} back of {price}"))?;
+        let unit = sale.number.map(|number| (sale.offer, number));
         if let Some(unit) = unit {
             need(self.shelf.insert(unit), || format!("order {order} gave back what was there"))?;
         }
@@ -371,12 +412,6 @@ impl Auditor {
         let rested =
             self.resting.remove(&unit) == Some(until) && until <= at && self.shelf.insert(unit);
         need(rested, || format!("a number of offer {} came back before its time", unit.0))
-    }
-
-    fn recover(&mut self, order: OrderId, amount: Micros) -> Result<(), String> {
-        let lost = std::mem::take(&mut self.sale(order)?.loss);
-        let whole = lost == amount && lost.is_positive();
-        need(whole, || format!("order {order} got {amount} back of a loss of {lost}"))
     }
 
     /// The state's balances are the sums of the postings, which sum to zero.

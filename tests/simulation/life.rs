@@ -18,7 +18,6 @@ use nexnum_engine::catalog::Catalog;
 use nexnum_engine::command::{Placed, Reply};
 use nexnum_engine::event::{Event, OfferEvent, ProviderKind};
 use nexnum_engine::grid::{Coverage, Listing};
-use nexnum_engine::group::{Head, Recorded};
 use nexnum_engine::ids::{OrderId, Seq};
 use nexnum_engine::order::Order;
 use nexnum_engine::policy::Policy;
@@ -66,23 +65,18 @@ pub(crate) struct Found {
 pub(crate) fn replay(reader: &Reader) -> Result<Found, String> {
     let words = |error: StorageError| format!("acknowledged rows are not readable: {error}");
     let (mut replay, mut auditor, mut rows) = (Replay::default(), Auditor::default(), Vec::new());
-    // Event by event: what is retired with a row was still there within it.
+    // Group by group: what is retired with a row was still there within it.
     let (mut slow, mut orders) = (Engine::default(), BTreeMap::new());
     for row in reader.read(Seq(1)).map_err(words)? {
         let row = Decoded::from_row(&row.map_err(words)?).map_err(words)?;
         replay.apply(&row).map_err(words)?;
-        let mut seen = None;
-        for Recorded { head, event, .. } in row.recorded() {
-            if !seen.is_some_and(|seen| std::ptr::eq(seen, head)) {
-                auditor.see_head(head)?;
-                seen = Some(head);
-            }
-            auditor.see(head.at, event)?;
-            let head = Head { key_use: None, ..head.clone() };
-            slow.replay(&head, std::slice::from_ref(event));
-            let touched = event.order().and_then(|order| slow.state().order(order.id));
-            if let Some(order) = touched {
-                orders.insert(order.id, order.clone());
+        for (head, events) in row.groups.iter() {
+            auditor.see_group(head, events)?;
+            slow.replay(head, events);
+            for touched in events.iter().filter_map(Event::order) {
+                if let Some(order) = slow.state().order(touched.id) {
+                    orders.insert(order.id, order.clone());
+                }
             }
         }
         rows.push(row.position().seq);

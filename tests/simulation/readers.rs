@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use nexnum::market::change::Wallet;
 use nexnum::market::grid_follower::GridFollower;
 use nexnum::market::read_model::ReadModel;
-use nexnum_engine::account::Book;
+use nexnum_engine::book::Book;
 use nexnum_engine::event::ProviderKind;
 use nexnum_engine::ids::{OfferId, OrderId, OrderNumber};
 use nexnum_engine::order::Order;
@@ -83,7 +83,7 @@ fn directory(model: &ReadModel, state: &State) -> Result<(), String> {
     same("providers", shown.len(), state.providers().count())?;
     for (id, shown) in shown {
         same("its name", Some(&*shown.name), state.provider(id).map(|known| &*known.name))?;
-        same("its losses", shown.loss, state.balance(Book::Loss(id)).negated())?;
+        same("its losses", shown.loss, state.balance(Book::WriteOffs(id)).negated())?;
     }
     for (id, name) in state.carriers() {
         same("operator", directory.carrier(name), Some(id))?;

@@ -60,7 +60,6 @@ impl State {
         {
             self.closed.pop_first();
             let order = self.orders.remove(id).expect("a closed order is in memory");
-            self.written_off.remove(&id);
             self.forget_upstream(id);
             assert!(order.state.is_closed() && order.status != OrderStatus::Escrow);
             if let Some(assignment) = order.assignment {
@@ -84,9 +83,9 @@ impl State {
         self.ended_upstream.remove(&id);
         self.provider_words.remove(&id);
         let attempts = (id, 0)..=(id, u8::MAX);
-        let charged: Vec<_> = self.charges.range(attempts).map(|(key, _)| *key).collect();
-        for key in charged {
-            self.charges.remove(&key);
+        let written: Vec<_> = self.write_offs.range(attempts).map(|(key, _)| *key).collect();
+        for key in written {
+            self.write_offs.remove(&key);
         }
         let attempts = (id, 0)..=(id, u8::MAX);
         let named: Vec<_> = self.named.range(attempts).map(|(key, _)| *key).collect();

@@ -8,12 +8,12 @@ mod callback;
 mod dense;
 mod ledger;
 mod memory;
+mod money;
 mod offer;
 mod order;
 mod seal_key;
 mod upstream;
 
-use crate::account::Transaction;
 use crate::event::{Event, OrderEvent};
 use crate::group::{Head, Made};
 use crate::replies::StoredReply;
@@ -33,6 +33,7 @@ impl State {
             self.counters.seq.0 += 1;
             self.apply_event(head.at, event);
         }
+        self.check_money(events);
         if let Some((account, key, reply)) = reply {
             let Made::Order(made) = reply.made;
             let is_it = |event: &Event| {
@@ -45,26 +46,16 @@ impl State {
     }
 
     fn apply_event(&mut self, at: Time, event: &Event) {
-        for transaction in event.transactions().into_iter().flatten() {
-            self.post(&transaction);
-        }
         match event {
             Event::Account(event) => self.apply_account(at, event),
             Event::Offer(event) => self.apply_offer(event),
             Event::Order(event) => self.apply_order(at, event),
+            Event::Money(event) => self.apply_money(event),
             Event::Memory(event) => self.apply_memory(event),
             Event::Upstream(event) => self.apply_upstream(event),
             Event::Callback(event) => self.apply_callback(at, event),
             Event::Ledger(event) => self.apply_ledger(event),
             Event::SealKey(event) => self.apply_seal_key(event),
-        }
-    }
-
-    /// The one place where money moves.
-    fn post(&mut self, transaction: &Transaction) {
-        for leg in transaction.postings() {
-            let balance = self.books.get_mut(leg.book).expect("a posting's owner was opened");
-            *balance = balance.checked_add(leg.amount).expect("deposits are bounded far below i64");
         }
     }
 }

@@ -4,8 +4,7 @@ use super::dense::next;
 use crate::activation::{ActivationState, Assignment, Input};
 use crate::event::{Closing, Completion, OrderEvent, Placement, ProviderKind, Receipt, Terms};
 use crate::ids::OrderId;
-use crate::money::Micros;
-use crate::order::{Order, OrderRef, OrderStatus};
+use crate::order::{Held, Order, OrderRef, OrderStatus};
 use crate::state::{GivenUp, Quarantined, State};
 use crate::time::Time;
 
@@ -16,12 +15,10 @@ impl State {
         self.check_order(event);
         match event {
             OrderEvent::OrderPlaced(placement) => self.place(at, placement),
-            OrderEvent::AttemptStarted { terms, change, .. } => {
+            OrderEvent::AttemptStarted { terms, .. } => {
                 self.check_terms(*terms);
                 let order = self.order_mut(id);
                 assert!(terms.price <= order.limit && order.state == ActivationState::Init);
-                let price = order.price.checked_add(*change).expect("prices are bounded");
-                assert_eq!(price, terms.price, "escrow follows the ask");
                 (order.attempt, order.in_doubt) = (named.attempt, false);
                 (order.offer, order.provider) = (terms.offer, terms.provider);
                 (order.price, order.cost) = (terms.price, terms.cost);
@@ -45,11 +42,9 @@ impl State {
                 }
                 self.assign(id, assignment);
             }
-            OrderEvent::OrderFailed { refund, provider, loss, .. } => {
-                let failed = self.order_mut(id);
-                let owed = (failed.price, failed.provider);
-                assert_eq!((*refund, *provider), owed, "a refund is what was paid");
-                self.fail(at, id, *loss);
+            OrderEvent::OrderFailed { provider, .. } => {
+                assert_eq!(*provider, self.order_mut(id).provider, "the last attempt's fails");
+                self.fail(at, id);
             }
             OrderEvent::MessageReceived(receipt) => self.receive(at, receipt),
             OrderEvent::MessageCompleted(completion) => self.complete(completion),
@@ -59,18 +54,8 @@ impl State {
                 self.order_mut(id).awaits_another = true;
                 self.schedule(id);
             }
-            OrderEvent::ActivationClosed { order: _, closing, refund } => {
-                let closed = self.order_mut(id);
-                let delivered = closed.status == OrderStatus::Delivered;
-                let owed = if delivered { Micros::ZERO } else { closed.price };
-                assert_eq!(*refund, owed, "a refund is what was paid");
-                self.close(at, id, *closing);
-            }
+            OrderEvent::ActivationClosed { order: _, closing } => self.close(at, id, *closing),
             OrderEvent::NumberQuarantined { order: _, until } => self.rest(id, *until),
-            OrderEvent::LossRecovered { order: _, provider, amount } => {
-                assert_eq!(self.order_mut(id).provider, *provider, "a loss is its provider's");
-                assert_eq!(self.written_off.remove(&id), Some(*amount), "reversed once, whole");
-            }
         }
     }
 
@@ -108,6 +93,8 @@ impl State {
             limit: placement.limit,
             price: terms.price,
             cost: terms.cost,
+            held: Held::NONE,
+            outlay: None,
             offer: terms.offer,
             provider: terms.provider,
             attempt: 1,
@@ -180,14 +167,14 @@ impl State {
     }
 
     fn receive(&mut self, at: Time, receipt: &Receipt) {
-        let Receipt { order: OrderRef { id, .. }, message, late, capture, .. } = receipt;
+        let Receipt { order: OrderRef { id, .. }, message, late, delivers, .. } = receipt;
         next(&mut self.counters.message.0, message.0);
         self.unschedule(*id);
         self.advance(*id, Input::Message);
         let order = self.order_mut(*id);
         assert_eq!(*late, order.state.is_closed(), "late is after the end");
-        if let Some(sale) = capture {
-            assert_eq!((*sale, order.status), (order.sale(), OrderStatus::Escrow));
+        if *delivers {
+            assert_eq!(order.status, OrderStatus::Escrow, "an order is delivered once");
             order.status = OrderStatus::Delivered;
         }
         order.awaits_another = false;
@@ -230,14 +217,11 @@ impl State {
         self.end(at, id, ended);
     }
 
-    fn fail(&mut self, at: Time, id: OrderId, loss: Micros) {
+    fn fail(&mut self, at: Time, id: OrderId) {
         let failed = self.order_mut(id);
         // A deadline that passes without an outcome leaves it unknown, doubted or not.
         if failed.in_doubt || failed.deadline <= at {
             self.give_up(at, id);
-        }
-        if loss.is_positive() {
-            self.written_off.insert(id, loss);
         }
         self.unschedule(id);
         self.advance(id, Input::Fail);

@@ -4,7 +4,7 @@ use crate::activation::ActivationState;
 use crate::event::{ProviderKind, ProviderWord, UpstreamEvent};
 use crate::ids::{OrderId, ProviderId};
 use crate::order::{OrderRef, OrderStatus};
-use crate::state::{Charge, NamedPurchase, Orphan, State};
+use crate::state::{NamedPurchase, Orphan, State};
 
 impl State {
     pub(super) fn apply_upstream(&mut self, event: &UpstreamEvent) {
@@ -14,20 +14,6 @@ impl State {
         assert_eq!(named, bought.reference_of(named.attempt), "an event names its order as it is");
         let OrderRef { id, attempt, .. } = named;
         match event {
-            UpstreamEvent::PurchaseCharged { order: _, provider, amount, why: _ } => {
-                self.check_driven(*provider);
-                assert!(amount.is_positive(), "what is charged costs something");
-                let charge = Charge { provider: *provider, amount: *amount, reversed: false };
-                let before = self.charges.insert((id, attempt), charge);
-                assert_eq!(before, None, "an attempt is charged once");
-            }
-            UpstreamEvent::ChargeReversed { order: _, provider, amount } => {
-                let charge = self.charges.get_mut(&(id, attempt));
-                let charge = charge.expect("a reversal is of a charge");
-                let standing = Charge { provider: *provider, amount: *amount, reversed: false };
-                assert_eq!(*charge, standing, "reversed once, whole");
-                charge.reversed = true;
-            }
             UpstreamEvent::OrphanFound { order: _, provider, external_id, from, cost } => {
                 self.check_driven(*provider);
                 let key = (*provider, external_id.clone());

@@ -80,7 +80,7 @@ fn rests(state: &State) -> bool {
 fn orders_known(state: &State) -> bool {
     let tried =
         |id, attempt| state.orders.get(id).is_some_and(|it: &Order| it.has_attempt(attempt));
-    state.charges.keys().chain(state.named.keys()).all(|(id, attempt)| tried(*id, *attempt))
+    state.write_offs.keys().chain(state.named.keys()).all(|(id, attempt)| tried(*id, *attempt))
         && state.orphans.values().all(|orphan| tried(orphan.order, orphan.attempt))
         && state.ended_upstream.iter().all(|id| state.orders.contains(*id))
         && state.provider_words.keys().all(|id| state.orders.contains(*id))
@@ -96,12 +96,13 @@ mod tests {
         OpenAccount, PlaceOrder, RegisterProvider, Timings,
     };
     use crate::engine::Engine;
-    use crate::event::{Routing, Terms};
+    use crate::event::{MoveReason, Routing, Terms};
     use crate::group::{Groups, Head};
     use crate::ids::{
         AccountId, CarrierId, CountryId, Number, OfferId, OrderId, Product, ProviderId, ServiceId,
     };
     use crate::money::Micros;
+    use crate::state::WriteOff;
     use crate::time::Time;
 
     const OWN: ProviderId = ProviderId(1);
@@ -207,7 +208,10 @@ mod tests {
     #[test]
     fn what_is_written_off_is_lost() {
         let mut state = state();
-        state.written_off.insert(OrderId(2), Micros(5));
+        let (amount, moved) = (Micros(5), state.counters.seq);
+        let reason = MoveReason::InDoubt;
+        let written = WriteOff { provider: DRIVEN, amount, reason, moved, reversed: false };
+        state.write_offs.insert((OrderId(2), 1), written);
         let complaint = audit(&state).unwrap_err();
         assert!(complaint.contains("provider 2 lost us"), "{complaint}");
     }

@@ -7,7 +7,7 @@ use std::hash::{Hash, Hasher};
 
 use sha2::{Digest, Sha256};
 
-use crate::account::Book;
+use crate::book::Book;
 use crate::callbacks::Callbacks;
 use crate::event::ProviderKind;
 use crate::ids::CallbackId;
@@ -24,6 +24,8 @@ pub fn audit(state: &State) -> Result<(), String> {
     cash_is_deposits(state)?;
     wallets_within_credit(state)?;
     escrow_is_open_orders(state)?;
+    receivables_cover_outlays(state)?;
+    providers_are_paid_one_way(state)?;
     losses_cover_what_is_open(state)?;
     orders_are_consistent(state)?;
     stock_is_held_once(state)?;
@@ -47,21 +49,15 @@ fn cash_is_deposits(state: &State) -> Result<(), String> {
     }
 }
 
-/// A provider's losses are at least what may still be reversed of them: write-offs and charges of
-/// orders in memory. What has left memory stays lost.
+/// A provider's losses are at least what may still be reversed of them: those of orders in memory. What has left memory stays lost.
 fn losses_cover_what_is_open(state: &State) -> Result<(), String> {
     let mut open = BTreeMap::new();
-    for (id, amount) in &state.written_off {
-        let order = state.orders.get(*id);
-        let order = order.ok_or_else(|| format!("a write-off is of order {id}, which is gone"))?;
-        *open.entry(order.provider).or_insert(0) += i128::from(amount.0);
-    }
-    for charge in state.charges.values().filter(|charge| !charge.reversed) {
-        *open.entry(charge.provider).or_insert(0) += i128::from(charge.amount.0);
+    for written in state.write_offs.values().filter(|written| !written.reversed) {
+        *open.entry(written.provider).or_insert(0) += i128::from(written.amount.0);
     }
     for (provider, open) in open {
         // A loss stands below zero.
-        let lost = -i128::from(state.balance(Book::Loss(provider)).0);
+        let lost = -i128::from(state.balance(Book::WriteOffs(provider)).0);
         if lost < open {
             return Err(format!(
                 "provider {provider} lost us {lost} micros, and {open} may be reversed of them"
@@ -81,16 +77,55 @@ fn wallets_within_credit(state: &State) -> Result<(), String> {
     Ok(())
 }
 
+/// Escrow is what open orders hold, paid money and bonus apart.
 fn escrow_is_open_orders(state: &State) -> Result<(), String> {
     let mut open = BTreeMap::new();
-    for order in state.orders.values().filter(|order| order.status == OrderStatus::Escrow) {
-        *open.entry(order.account).or_insert(0) += order.price.0;
+    for order in state.orders.values() {
+        let held: &mut [i64; 2] = open.entry(order.account).or_default();
+        held[0] += order.held.paid.0;
+        held[1] += order.held.bonus.0;
     }
     for (id, _) in state.accounts.iter() {
-        let (escrow, orders) =
-            (state.balance(Book::Escrow(id)), Micros(open.get(&id).copied().unwrap_or_default()));
-        if escrow != orders {
-            return Err(format!("account {id} has {escrow} in escrow, its open orders {orders}"));
+        let [paid, bonus] = open.get(&id).copied().unwrap_or_default().map(Micros);
+        for (book, orders) in [(Book::Escrow(id), paid), (Book::EscrowBonus(id), bonus)] {
+            let escrow = state.balance(book);
+            if escrow != orders {
+                return Err(format!("{book:?} holds {escrow}, and open orders {orders}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What a provider has charged for is at least what orders in memory wait for; what has left
+/// memory unaccounted for stays.
+fn receivables_cover_outlays(state: &State) -> Result<(), String> {
+    let mut open = BTreeMap::new();
+    for order in state.orders.values() {
+        let amount = order.outlay.map_or(0, |outlay| i128::from(outlay.amount.0));
+        *open.entry(order.provider).or_insert(0) += amount;
+    }
+    for (provider, open) in open {
+        // What is owed to us stands below zero.
+        let charged = -i128::from(state.balance(Book::Receivable(provider)).0);
+        if charged < open {
+            return Err(format!(
+                "provider {provider} charged {charged} micros for numbers that are not accounted \
+                 for, and orders wait for {open}"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// A provider is owed, or has something of ours, and not both; neither is below nothing.
+fn providers_are_paid_one_way(state: &State) -> Result<(), String> {
+    for (id, _) in state.providers.iter() {
+        let owed = state.balance(Book::Payable(id));
+        let prepaid = state.balance(Book::Prepaid(id)).negated();
+        let is_one_way = owed == Micros::ZERO || prepaid == Micros::ZERO;
+        if !is_one_way || owed < Micros::ZERO || prepaid < Micros::ZERO {
+            return Err(format!("provider {id} is owed {owed} and has {prepaid} of ours"));
         }
     }
     Ok(())
@@ -108,7 +143,8 @@ fn orders_are_consistent(state: &State) -> Result<(), String> {
             ((order.delivered().count() > 0) == delivered, "is not paid for what was readable"),
             (closed != scheduled, "is closed with a deadline, or open without one"),
         ];
-        if let Some((_, complaint)) = rules.iter().find(|(holds, _)| !holds) {
+        let broken = rules.iter().find(|(holds, _)| !holds).map(|(_, complaint)| *complaint);
+        if let Some(complaint) = broken.or_else(|| state.money_complaint(order)) {
             return Err(format!("order {id} {complaint}"));
         }
     }
@@ -168,9 +204,8 @@ pub fn state_hash(state: &State) -> [u8; 32] {
         closed: _,
         replies,
         given_up,
-        written_off,
         quarantine,
-        charges: _,
+        write_offs: _,
         orphans: _,
         named: _,
         ended_upstream: _,
@@ -191,9 +226,6 @@ pub fn state_hash(state: &State) -> [u8; 32] {
     for given_up in given_up.values() {
         given_up.hash(&mut hasher);
     }
-    for written_off in written_off {
-        written_off.hash(&mut hasher);
-    }
     for resting in quarantine {
         resting.hash(&mut hasher);
     }
@@ -213,7 +245,7 @@ pub fn state_hash(state: &State) -> [u8; 32] {
 
 /// What is left at providers, row by row: a table that is empty adds nothing.
 fn hash_upstream(state: &State, hasher: &mut Canonical) {
-    state.charges.iter().for_each(|row| ("charge", row).hash(hasher));
+    state.write_offs.iter().for_each(|row| ("write-off", row).hash(hasher));
     state.orphans.iter().for_each(|row| ("orphan", row).hash(hasher));
     state.named.iter().for_each(|row| ("named", row).hash(hasher));
     state.ended_upstream.iter().for_each(|row| ("ended upstream", row).hash(hasher));

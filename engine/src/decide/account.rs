@@ -1,7 +1,8 @@
 //! Accounts, keys, deposits.
 
 use super::check::{bounded, next_id};
-use crate::account::Book;
+use super::money;
+use crate::book::Book;
 use crate::command::{Deposit, Effect, IssueKey, OpenAccount, RevokeKey};
 use crate::event::{AccountEvent, Event, Scope};
 use crate::ids::{AccountId, KeyId};
@@ -93,5 +94,6 @@ pub(super) fn deposit(
         return Err(Reject::Exhausted("deposits"));
     }
     events.push(Event::Account(AccountEvent::Deposited { account, amount, reference }));
+    events.push(money::deposit(account, amount));
     Ok(Effect::Done)
 }

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::check::owned;
+use super::money::{self, Stands};
 use super::rest;
 use crate::activation::{ActivationState, Input};
 use crate::command::{Caller, Cancel, Effect, Finish};
-use crate::event::{Closing, Event, OrderEvent};
-use crate::money::Micros;
+use crate::event::{Closing, Event, MoveReason, OrderEvent};
 use crate::order::{Order, OrderStatus};
 use crate::policy::Policy;
 use crate::reject::Reject;
@@ -27,7 +27,9 @@ pub(super) fn cancel(
     }
     order.state.after(Input::Cancel)?;
     check_age(order, at, caller)?;
-    events.push(closed(order, Closing::Cancelled));
+    events.extend(closed(order, Closing::Cancelled).into_iter().flatten());
+    // The caller has cancelled it at its provider before.
+    events.extend(money::take_back(Stands::at_first(state), order));
     rest::after(state, policy, at, order, &mut BTreeSet::new(), events);
     Ok(Effect::Done)
 }
@@ -53,15 +55,17 @@ pub(super) fn finish(
         return Ok(Effect::Unchanged);
     }
     order.state.after(Input::Finish)?;
-    events.push(closed(order, Closing::Completed));
+    events.extend(closed(order, Closing::Completed).into_iter().flatten());
     Ok(Effect::Done)
 }
 
-/// The event that ends an activation; what is still in escrow goes back.
-pub(super) fn closed(order: &Order, closing: Closing) -> Event {
-    let refund = match order.status {
-        OrderStatus::Escrow => order.price,
-        OrderStatus::Delivered | OrderStatus::Refunded => Micros::ZERO,
+/// What ends an activation; what is still in escrow goes back.
+pub(super) fn closed(order: &Order, closing: Closing) -> [Option<Event>; 2] {
+    let why = match closing {
+        Closing::TimedOut => MoveReason::TimedOut,
+        Closing::Cancelled | Closing::Completed => MoveReason::Cancelled,
     };
-    Event::Order(OrderEvent::ActivationClosed { order: order.reference(), closing, refund })
+    let refund = (order.status == OrderStatus::Escrow).then(|| money::refund(order, why));
+    let closed = OrderEvent::ActivationClosed { order: order.reference(), closing };
+    [Some(Event::Order(closed)), refund]
 }

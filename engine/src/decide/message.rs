@@ -1,12 +1,13 @@
 //! Messages of an activation: those that come in, and the wish for another.
 
-use super::callback;
 use super::check::owned;
+use super::money::Stands;
 use super::upstream::charged_in_vain;
+use super::{callback, money};
 use crate::activation::{ActivationState, Input};
 use crate::callback::CallbackOutcome;
 use crate::command::{CompleteMessage, Effect, Incoming, IngestMessage, RequestAnother};
-use crate::event::{ChargeReason, Completion, Event, OrderEvent, Receipt};
+use crate::event::{Completion, Event, MoveReason, OrderEvent, Receipt};
 use crate::ids::{CallbackId, MessageId};
 use crate::limits::{MESSAGES_MAX, NAME_LEN_MAX, TEXT_LEN_MAX};
 use crate::order::{Order, OrderStatus};
@@ -37,11 +38,13 @@ pub(super) fn ingest(
         text: message.text.clone(),
         code: message.code.clone(),
         late: order.state.is_closed(),
-        capture: first.then(|| order.sale()),
+        delivers: first,
         arrival: *arrival,
     })));
+    events.extend(first.then(|| money::capture(order)));
     if order.status == OrderStatus::Refunded {
-        events.extend(charged_in_vain(state, order, ChargeReason::LateMessage));
+        let stands = Stands::at_first(state);
+        events.extend(charged_in_vain(stands, order, MoveReason::LateMessage));
     }
     let processed = |id: &CallbackId| callback::processed(state, *id, CallbackOutcome::Accepted);
     events.extend(callback.as_ref().and_then(processed));

@@ -7,6 +7,7 @@ mod callback;
 mod check;
 mod ledger;
 mod message;
+mod money;
 mod offer;
 mod order;
 mod pulse;

@@ -1,16 +1,18 @@
 //! An order from its placement to its number, or to its refund without one.
 
 use super::check::{bounded, check_cost, check_end, waiting};
+use super::money::{self, Stands, check_funds, check_room};
 use super::upstream::recovered;
-use crate::account::Book;
 use crate::activation::{ActivationState, Assignment};
 use crate::command::{
     AssignNumber, ClearDoubt, DoubtOrder, Effect, FailOrder, NextAttempt, PlaceOrder, Placed,
     RecoverLoss, Timings,
 };
-use crate::event::{AttemptEnd, Event, OrderEvent, Placement, ProviderKind, RATE_LEN_MAX, Terms};
+use crate::event::{
+    AttemptEnd, Event, MoveReason, OrderEvent, Placement, ProviderKind, RATE_LEN_MAX, Terms,
+};
 use crate::group::Made;
-use crate::ids::{AccountId, CarrierId, Number, OrderId, OrderNumber, Product};
+use crate::ids::{CarrierId, Number, OrderId, OrderNumber, Product};
 use crate::limits::{ATTEMPTS_MAX, BUY_TIME_MS, NAME_LEN_MAX};
 use crate::money::{COST_MAX, Micros};
 use crate::order::{FailReason, LINE, Order, OrderRef};
@@ -35,6 +37,7 @@ pub(super) fn place(
     }
     let wish = Wish { product, carrier, limit };
     let assignment = check_terms(state, at, wish, terms, timings)?;
+    check_room(state, terms.provider)?;
     check_funds(state, account, terms.price)?;
     let id = OrderId(state.counters.order.0 + 1);
     if !state.orders.has_room_for(id) {
@@ -42,8 +45,9 @@ pub(super) fn place(
     }
     let placed = placed(id, assignment.is_some());
     let assigned = u16::from(assignment.is_some());
+    let order_ref = OrderRef { id, account, line: LINE, attempt: 1, assignment: assigned };
     events.push(Event::Order(OrderEvent::OrderPlaced(Placement {
-        order: OrderRef { id, account, line: LINE, attempt: 1, assignment: assigned },
+        order: order_ref,
         number: OrderNumber(state.accounts[account].orders.0 + 1),
         product,
         carrier,
@@ -54,6 +58,7 @@ pub(super) fn place(
         max_price: order.max_price,
         routing: order.routing,
     })));
+    events.push(money::spend(state, order_ref, terms.price, None));
     Ok(placed)
 }
 
@@ -110,16 +115,6 @@ fn assignment(at: Time, number: Number, external_id: &str, timings: Timings) -> 
     }
 }
 
-fn check_funds(state: &State, account: AccountId, needed: Micros) -> Result<(), Reject> {
-    let available = state.balance(Book::Available(account));
-    let credit = state.accounts[account].credit_limit;
-    let spendable = available.checked_add(credit).expect("both are bounded");
-    if needed > spendable {
-        return Err(Reject::InsufficientFunds { needed, available });
-    }
-    Ok(())
-}
-
 pub(super) fn next_attempt(
     state: &State,
     at: Time,
@@ -135,6 +130,7 @@ pub(super) fn next_attempt(
     }
     let wish = Wish { product: order.product, carrier: order.carrier, limit: order.limit };
     let assignment = check_terms(state, at, wish, terms, timings)?;
+    check_room(state, terms.provider)?;
     let change = terms.price.checked_sub(order.price).expect("prices are bounded");
     if change.is_positive() {
         check_funds(state, order.account, change)?;
@@ -143,10 +139,10 @@ pub(super) fn next_attempt(
     events.push(Event::Order(OrderEvent::AttemptStarted {
         order: begun,
         terms,
-        change,
         routing,
         ended: ended.clone(),
     }));
+    events.extend(money::respend(state, order, begun, terms.price));
     let placed = placed(id, assignment.is_some());
     if let Some(assignment) = assignment {
         events.push(Event::Order(OrderEvent::NumberAssigned {
@@ -207,7 +203,8 @@ pub(super) fn recover_loss(
     if !order.has_attempt(attempt) {
         return Err(Reject::StaleAttempt);
     }
-    let Some(recovered) = recovered(state, order, attempt) else { return Ok(Effect::Unchanged) };
+    let recovered = recovered(Stands::at_first(state), order, attempt);
+    let Some(recovered) = recovered else { return Ok(Effect::Unchanged) };
     events.push(recovered);
     Ok(Effect::Done)
 }
@@ -240,11 +237,13 @@ pub(super) fn assign(
     let cost = cost.unwrap_or(order.cost);
     check_cost(cost)?;
     let assignment = assignment(at, number, external_id, timings);
+    let provider = order.provider;
     let order = order.reference();
     let order = OrderRef { assignment: order.assignment + 1, ..order };
     let (charged, carrier) = (given.charged.clone(), given.carrier.clone());
     let assigned = OrderEvent::NumberAssigned { order, assignment, cost, charged, carrier };
     events.push(Event::Order(assigned));
+    events.extend(money::charge(Stands::at_first(state), order, provider, cost));
     Ok(Placed::Filled(id))
 }
 
@@ -268,7 +267,8 @@ pub(super) fn fail(
         FailReason::InDoubt if order.in_doubt => reason,
         FailReason::InDoubt => FailReason::NoNumbers,
     };
-    events.push(failure(state, order, reason, ended.clone()));
+    let failure = failure(Stands::at_first(state), order, reason, ended.clone());
+    events.extend(failure.into_iter().flatten());
     Ok(Effect::Done)
 }
 
@@ -277,31 +277,30 @@ pub(super) fn fail(
 fn refused_late(state: &State, id: OrderId, attempt: u8, reason: FailReason) -> Option<Event> {
     let order = state.order(id).filter(|order| order.state == ActivationState::Failed)?;
     match reason {
-        FailReason::NoNumbers if order.attempt == attempt => recovered(state, order, attempt),
+        FailReason::NoNumbers if order.attempt == attempt => {
+            recovered(Stands::at_first(state), order, attempt)
+        }
         FailReason::NoNumbers | FailReason::InDoubt => None,
     }
 }
 
-/// The event that ends an order without a number. A purchase that stayed in doubt
-/// may have been charged: its cost is written off against the provider.
+/// What ends an order without a number: its money goes back. A purchase that stayed in doubt may
+/// have been charged: its cost is written off against the provider.
 pub(super) fn failure(
-    state: &State,
+    stands: Stands<'_>,
     order: &Order,
     reason: FailReason,
     ended: Option<AttemptEnd>,
-) -> Event {
+) -> [Option<Event>; 3] {
     assert_eq!(order.state, ActivationState::Init, "only an order without a number fails");
-    let driven = state.providers[order.provider].kind == ProviderKind::Driven;
-    let loss = match reason {
-        FailReason::InDoubt if driven && !state.is_charged(order) => order.cost,
-        FailReason::InDoubt | FailReason::NoNumbers => Micros::ZERO,
+    let (named, provider) = (order.reference(), order.provider);
+    let driven = stands.state.providers[provider].kind == ProviderKind::Driven;
+    let (why, may_be_bought) = match reason {
+        FailReason::NoNumbers => (MoveReason::NoNumbers, false),
+        FailReason::InDoubt => (MoveReason::InDoubt, driven),
     };
-    Event::Order(OrderEvent::OrderFailed {
-        order: order.reference(),
-        refund: order.price,
-        reason,
-        provider: order.provider,
-        loss,
-        ended,
-    })
+    let is_lost = may_be_bought && !stands.state.is_written_off(named);
+    let loss = is_lost.then(|| money::write_off(stands, named, (provider, order.cost), why));
+    let failed = OrderEvent::OrderFailed { order: named, reason, provider, ended };
+    [Some(Event::Order(failed)), Some(money::refund(order, why)), loss.flatten()]
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::activation::closed;
+use super::money::Stands;
 use super::{order, rest};
 use crate::activation::{ActivationState, Input};
 use crate::command::{Effect, Expire, Pulse};
@@ -23,14 +24,15 @@ pub(super) fn pulse(
     &Pulse { archived, unasked }: &Pulse,
     events: &mut Vec<Event>,
 ) -> Result<u32, Reject> {
-    let mut changed = 0;
+    let (mut changed, first) = (0, events.len());
     let due = state.deadlines.iter().take_while(|(deadline, _)| *deadline <= at);
     let is_unasked = |order: &Order| order.deadline < unasked && state.has_last_look(order);
     let due = due.filter(|(_, id)| !is_unasked(&state.orders[*id]));
     let mut held_back = BTreeSet::new();
     for (_, id) in due.take(PULSE_MAX) {
         let order = &state.orders[*id];
-        events.push(expired(state, order));
+        let ended = expired(Stands { state, brought: &events[first..] }, order);
+        events.extend(ended.into_iter().flatten());
         rest::after(state, policy, at, order, &mut held_back, events);
         changed += 1;
     }
@@ -79,16 +81,20 @@ pub(super) fn expire(
     if at < order.deadline {
         return Ok(Effect::Unchanged);
     }
-    events.push(expired(state, order));
+    events.extend(expired(Stands::at_first(state), order).into_iter().flatten());
     rest::after(state, policy, at, order, &mut BTreeSet::new(), events);
     Ok(Effect::Done)
 }
 
-fn expired(state: &State, order: &Order) -> Event {
+fn expired(stands: Stands<'_>, order: &Order) -> [Option<Event>; 3] {
+    let closed = |closing| {
+        let [closed, refund] = closed(order, closing);
+        [closed, refund, None]
+    };
     match order.state {
-        ActivationState::Init => order::failure(state, order, FailReason::InDoubt, None),
-        ActivationState::Active => closed(order, Closing::TimedOut),
-        ActivationState::Received => closed(order, Closing::Completed),
+        ActivationState::Init => order::failure(stands, order, FailReason::InDoubt, None),
+        ActivationState::Active => closed(Closing::TimedOut),
+        ActivationState::Received => closed(Closing::Completed),
         ActivationState::Completed
         | ActivationState::Cancelled
         | ActivationState::TimedOut

@@ -2,15 +2,14 @@
 
 use super::activation::closed;
 use super::check::{bounded, check_cost, check_end, waiting};
+use super::money::{self, Stands};
 use crate::activation::{ActivationState, Input};
 use crate::command::{Effect, EndByProvider, EndUpstream, FindOrphan, NamePurchase, SettleOrphan};
 use crate::event::{
-    ChargeReason, Closing, Event, OrderEvent, OrphanEnd, ProviderKind, ProviderWord, UpstreamEvent,
+    Closing, Event, MoveReason, OrderEvent, OrphanEnd, ProviderKind, ProviderWord, UpstreamEvent,
 };
-use crate::ids::{OrderId, ProviderId};
 use crate::limits::NAME_LEN_MAX;
-use crate::money::Micros;
-use crate::order::{Order, OrderRef, OrderStatus};
+use crate::order::{Order, OrderStatus};
 use crate::reject::Reject;
 use crate::state::State;
 
@@ -95,25 +94,31 @@ pub(super) fn settle_orphan(
     let Some(orphan) = state.orphan(provider, external_id).copied() else {
         return Ok(Effect::Unchanged);
     };
-    let order = &state.orders[orphan.order];
+    let (order, attempt) = (&state.orders[orphan.order], orphan.attempt);
+    let named = order.reference_of(attempt);
+    let first = events.len();
     events.push(Event::Upstream(UpstreamEvent::OrphanSettled {
-        order: order.reference_of(orphan.attempt),
+        order: named,
         provider,
         external_id: external_id.clone(),
         end,
     }));
     match end {
         OrphanEnd::GivenBack => {
-            events.extend(recovered(state, order, orphan.attempt));
+            events.extend(recovered(Stands::at_first(state), order, attempt));
         }
         OrphanEnd::Stayed => {
-            let (attempt, amount, why) = (orphan.attempt, orphan.cost, ChargeReason::Stayed);
-            if is_written_off(state, order.id, attempt) {
+            let known = state.write_offs.get(&(order.id, attempt));
+            let is_doubt = known.is_some_and(|known| known.reason == MoveReason::InDoubt);
+            if is_doubt {
                 // The doubt is over: the purchase is charged, at its own cost.
-                events.extend(recovered(state, order, attempt));
-                events.extend(charge(order.reference_of(attempt), provider, amount, why));
-            } else {
-                events.extend(charged(state, order.reference_of(attempt), provider, amount, why));
+                events.extend(recovered(Stands::at_first(state), order, attempt));
+            }
+            if is_doubt || known.is_none() {
+                let stands = Stands { state, brought: &events[first..] };
+                let charged = (provider, orphan.cost);
+                let loss = money::write_off(stands, named, charged, MoveReason::Stayed);
+                events.extend(loss);
             }
         }
         OrphanEnd::Gone => {}
@@ -121,61 +126,27 @@ pub(super) fn settle_orphan(
     Ok(Effect::Done)
 }
 
-/// The event that books a purchase which a provider charges and no buyer pays, once for each
-/// attempt: `None` if it is booked already, or costs nothing.
-pub(super) fn charged(
-    state: &State,
-    order: OrderRef,
-    provider: ProviderId,
-    amount: Micros,
-    why: ChargeReason,
+/// The movement that books the charge for an order that has its number and whose buyer has the
+/// money back, once: `None` if it is booked already, or costs nothing.
+pub(super) fn charged_in_vain(
+    stands: Stands<'_>,
+    order: &Order,
+    reason: MoveReason,
 ) -> Option<Event> {
-    let OrderRef { id, attempt, .. } = order;
-    let is_booked =
-        state.charges.contains_key(&(id, attempt)) || is_written_off(state, id, attempt);
-    if is_booked { None } else { charge(order, provider, amount, why) }
-}
-
-/// The event that books a charge; `None` of nothing.
-fn charge(
-    order: OrderRef,
-    provider: ProviderId,
-    amount: Micros,
-    why: ChargeReason,
-) -> Option<Event> {
-    let charged = UpstreamEvent::PurchaseCharged { order, provider, amount, why };
-    amount.is_positive().then_some(Event::Upstream(charged))
-}
-
-/// True if what an attempt may have bought was written off when it stayed in doubt.
-fn is_written_off(state: &State, order: OrderId, attempt: u8) -> bool {
-    state.orders[order].attempt == attempt && state.written_off.contains_key(&order)
-}
-
-/// The charge for an order that has its number and whose buyer has the money back.
-pub(super) fn charged_in_vain(state: &State, order: &Order, why: ChargeReason) -> Option<Event> {
-    let driven = state.providers[order.provider].kind == ProviderKind::Driven;
-    let served = driven && order.assignment.is_some();
-    let charge = || charged(state, order.reference(), order.provider, order.cost, why);
-    served.then(charge).flatten()
-}
-
-/// The event that reverses what was booked for an attempt's purchase, if anything was.
-pub(super) fn recovered(state: &State, order: &Order, attempt: u8) -> Option<Event> {
-    if let Some(charge) = state.charges.get(&(order.id, attempt)) {
-        let reversal = UpstreamEvent::ChargeReversed {
-            order: order.reference_of(attempt),
-            provider: charge.provider,
-            amount: charge.amount,
-        };
-        return (!charge.reversed).then_some(Event::Upstream(reversal));
+    let driven = stands.state.providers[order.provider].kind == ProviderKind::Driven;
+    let named = order.reference();
+    if !driven || order.assignment.is_none() || stands.state.is_written_off(named) {
+        return None;
     }
-    let amount = state.written_off.get(&order.id).filter(|_| order.attempt == attempt)?;
-    Some(Event::Order(OrderEvent::LossRecovered {
-        order: order.reference_of(attempt),
-        provider: order.provider,
-        amount: *amount,
-    }))
+    // What the provider gave back, and charges again.
+    let again = || money::write_off(stands, named, (order.provider, order.cost), reason);
+    money::lose(order, reason).or_else(again)
+}
+
+/// The movement that reverses what was written off for an attempt's purchase, if anything was.
+pub(super) fn recovered(stands: Stands<'_>, order: &Order, attempt: u8) -> Option<Event> {
+    let written = stands.state.write_offs.get(&(order.id, attempt))?;
+    (!written.reversed).then(|| money::recover(stands, order.reference_of(attempt), written))
 }
 
 pub(super) fn end_upstream(
@@ -188,8 +159,13 @@ pub(super) fn end_upstream(
         return Ok(Effect::Unchanged);
     }
     events.push(Event::Upstream(UpstreamEvent::EndedUpstream { order: order.reference() }));
-    if finished && order.status == OrderStatus::Refunded {
-        events.extend(charged_in_vain(state, order, ChargeReason::FinishedEmpty));
+    if order.status == OrderStatus::Refunded {
+        let stands = Stands::at_first(state);
+        events.extend(if finished {
+            charged_in_vain(stands, order, MoveReason::FinishedEmpty)
+        } else {
+            money::take_back(stands, order)
+        });
     }
     Ok(Effect::Done)
 }
@@ -215,10 +191,16 @@ pub(super) fn end_by_provider(
             Closing::Cancelled
         }
     };
-    events.push(closed(order, closing));
+    events.extend(closed(order, closing).into_iter().flatten());
     events.push(Event::Upstream(UpstreamEvent::EndedByProvider { order: order.reference(), word }));
-    if order.status == OrderStatus::Escrow && word == ProviderWord::Finished {
-        events.extend(charged_in_vain(state, order, ChargeReason::FinishedEmpty));
+    if order.status == OrderStatus::Escrow {
+        let stands = Stands::at_first(state);
+        events.extend(match word {
+            ProviderWord::Cancelled | ProviderWord::Expired => money::take_back(stands, order),
+            ProviderWord::Finished => charged_in_vain(stands, order, MoveReason::FinishedEmpty),
+            // Whether it is charged is seen when it is ended there.
+            ProviderWord::Missing => None,
+        });
     }
     Ok(Effect::Done)
 }

@@ -1,6 +1,5 @@
 //! What happens to customers' accounts, their keys and their deposits.
 
-use crate::account::{self, Transaction};
 use crate::ids::{AccountId, KeyId};
 use crate::money::Micros;
 
@@ -43,7 +42,7 @@ pub enum AccountEvent {
         /// Which.
         key: KeyId,
     },
-    /// Money came in.
+    /// Money came in: the next event moves it.
     Deposited {
         /// Whose wallet.
         account: AccountId,
@@ -55,15 +54,6 @@ pub enum AccountEvent {
 }
 
 impl AccountEvent {
-    /// The money it moves, a pure reading of its fields.
-    #[must_use]
-    pub fn transaction(&self) -> Option<Transaction> {
-        match self {
-            Self::Deposited { account, amount, .. } => Some(account::deposit(*account, *amount)),
-            Self::AccountOpened { .. } | Self::KeyIssued { .. } | Self::KeyRevoked { .. } => None,
-        }
-    }
-
     /// What kind of event it is: the variant's name.
     #[must_use]
     pub const fn kind(&self) -> &'static str {

@@ -10,6 +10,7 @@ mod bulk;
 mod callback;
 mod ledger;
 mod memory;
+mod money;
 mod offer;
 mod order;
 mod seal_key;
@@ -24,15 +25,15 @@ pub use bulk::Bulk;
 pub use callback::CallbackEvent;
 pub use ledger::{CatalogVersion, ClockJump, Epoch, LedgerEvent, LedgerTerms};
 pub use memory::MemoryEvent;
+pub use money::{LEGS_MAX, Leg, Legs, MoneyEvent, MoveKind, MoveReason, Moved};
 pub use offer::{OfferEvent, OfferTerms, ProviderKind};
 pub use order::{
     Arrival, Closing, Completion, MessageIdentity, MessageKind, MessageWay, OrderEvent, Placement,
     Receipt, Terms,
 };
 pub use seal_key::{DestroyReason, SealKeyEvent};
-pub use upstream::{ChargeReason, OrphanEnd, ProviderWord, UpstreamEvent};
+pub use upstream::{OrphanEnd, ProviderWord, UpstreamEvent};
 
-use crate::account::Transaction;
 use crate::order::OrderRef;
 
 /// An event, by its subject.
@@ -44,6 +45,8 @@ pub enum Event {
     Offer(OfferEvent),
     /// Of one order.
     Order(OrderEvent),
+    /// Of money.
+    Money(MoneyEvent),
     /// Of the engine's memory.
     Memory(MemoryEvent),
     /// Of an order's purchases at their providers.
@@ -57,18 +60,12 @@ pub enum Event {
 }
 
 impl Event {
-    /// The money it moves, a pure reading of its fields: at most two transactions.
+    /// The money that it moves.
     #[must_use]
-    pub fn transactions(&self) -> [Option<Transaction>; 2] {
+    pub const fn moved(&self) -> Option<&Moved> {
         match self {
-            Self::Account(event) => [event.transaction(), None],
-            Self::Order(event) => event.transactions(),
-            Self::Upstream(event) => [event.transaction(), None],
-            Self::Offer(_)
-            | Self::Memory(_)
-            | Self::Callback(_)
-            | Self::Ledger(_)
-            | Self::SealKey(_) => [None, None],
+            Self::Money(MoneyEvent::Moved(moved)) => Some(moved),
+            _ => None,
         }
     }
 
@@ -79,6 +76,7 @@ impl Event {
             Self::Account(event) => event.kind(),
             Self::Offer(event) => event.kind(),
             Self::Order(event) => event.kind(),
+            Self::Money(event) => event.kind(),
             Self::Memory(event) => event.kind(),
             Self::Upstream(event) => event.kind(),
             Self::Callback(event) => event.kind(),
@@ -92,6 +90,7 @@ impl Event {
     pub const fn order(&self) -> Option<OrderRef> {
         match self {
             Self::Order(event) => Some(event.order()),
+            Self::Money(event) => event.order(),
             Self::Upstream(event) => Some(event.order()),
             Self::Account(_)
             | Self::Offer(_)
@@ -110,7 +109,11 @@ impl Event {
             Self::Order(event) => event.bulk(),
             Self::Upstream(event) => event.bulk(),
             Self::Callback(event) => event.bulk(),
-            Self::Account(_) | Self::Memory(_) | Self::Ledger(_) | Self::SealKey(_) => Bulk::NONE,
+            Self::Account(_)
+            | Self::Money(_)
+            | Self::Memory(_)
+            | Self::Ledger(_)
+            | Self::SealKey(_) => Bulk::NONE,
         }
     }
 }
@@ -146,7 +149,7 @@ mod tests {
             text: "Telegram code 12345".into(),
             code: "12345".into(),
             late: false,
-            capture: None,
+            delivers: false,
             arrival: Arrival {
                 way: MessageWay::Status,
                 kind: MessageKind::Sms,

@@ -2,7 +2,6 @@
 
 use super::attempt::{AttemptEnd, Charged, Routing};
 use super::bulk::Bulk;
-use crate::account::{self, Sale, Transaction};
 use crate::activation::{Assignment, Message};
 use crate::ids::{CarrierId, MessageId, OfferId, OrderNumber, Product, ProviderId};
 use crate::money::Micros;
@@ -122,8 +121,8 @@ pub struct Receipt {
     pub code: Box<str>,
     /// It came after the end.
     pub late: bool,
-    /// The first one delivers the order: this sale is captured.
-    pub capture: Option<Sale>,
+    /// It is the first one and delivers the order: what the order holds is captured.
+    pub delivers: bool,
     /// How it came.
     pub arrival: Arrival,
 }
@@ -163,7 +162,7 @@ pub struct Completion {
 /// An event of one order.
 #[derive(Clone, PartialEq, Eq)]
 pub enum OrderEvent {
-    /// An order was placed: wallet to escrow, the intent to buy recorded.
+    /// An order was placed, and is to be bought.
     OrderPlaced(Placement),
     /// The last attempt was refused, the next one is intended.
     AttemptStarted {
@@ -171,8 +170,6 @@ pub enum OrderEvent {
         order: OrderRef,
         /// What was claimed for it.
         terms: Terms,
-        /// What moves from wallet to escrow; negative moves back.
-        change: Micros,
         /// How its offer was chosen.
         routing: Routing,
         /// How the attempt before it ended, where that is known.
@@ -204,18 +201,14 @@ pub enum OrderEvent {
         /// The provider's word for the carrier that it gave, where it said one.
         carrier: Option<Box<str>>,
     },
-    /// No number could be had: escrow back to the wallet.
+    /// No number could be had: the buyer's money goes back.
     OrderFailed {
         /// Which.
         order: OrderRef,
-        /// What goes back.
-        refund: Micros,
         /// Why.
         reason: FailReason,
         /// The provider of the last attempt.
         provider: ProviderId,
-        /// What is written off against it.
-        loss: Micros,
         /// How the last attempt ended, where that is known by now.
         ended: Option<AttemptEnd>,
     },
@@ -234,8 +227,6 @@ pub enum OrderEvent {
         order: OrderRef,
         /// How.
         closing: Closing,
-        /// What goes back from escrow; zero after a delivery.
-        refund: Micros,
     },
     /// The number of own stock that a refunded order gave back a moment ago rests before it
     /// is sold again: follows the order's end at once.
@@ -244,15 +235,6 @@ pub enum OrderEvent {
         order: OrderRef,
         /// Until when.
         until: Time,
-    },
-    /// A purchase that was written off went back to its provider: the write-off is reversed.
-    LossRecovered {
-        /// Of which order.
-        order: OrderRef,
-        /// The provider that took it back.
-        provider: ProviderId,
-        /// What was written off.
-        amount: Micros,
     },
 }
 
@@ -271,42 +253,7 @@ impl OrderEvent {
             | Self::MessageCompleted(Completion { order, .. })
             | Self::AnotherRequested { order }
             | Self::ActivationClosed { order, .. }
-            | Self::NumberQuarantined { order, .. }
-            | Self::LossRecovered { order, .. } => *order,
-        }
-    }
-
-    /// The money it moves, a pure reading of its fields: at most two transactions.
-    #[must_use]
-    pub fn transactions(&self) -> [Option<Transaction>; 2] {
-        match self {
-            Self::OrderPlaced(Placement { order, terms, .. }) => {
-                [Some(account::spend(order.account, order.id, terms.price)), None]
-            }
-            Self::AttemptStarted { order, change, .. } => {
-                let moved = *change != Micros::ZERO;
-                [moved.then(|| account::spend(order.account, order.id, *change)), None]
-            }
-            Self::OrderFailed { order, refund, provider, loss, .. } => [
-                Some(account::refund(order.account, order.id, *refund)),
-                loss.is_positive().then(|| account::write_off(*provider, order.id, *loss)),
-            ],
-            Self::MessageReceived(Receipt { order, capture, .. }) => {
-                [capture.map(|sale| account::capture(order.id, sale)), None]
-            }
-            Self::ActivationClosed { order, refund, .. } => [
-                refund.is_positive().then(|| account::refund(order.account, order.id, *refund)),
-                None,
-            ],
-            Self::LossRecovered { order, provider, amount } => {
-                [Some(account::recover(*provider, order.id, *amount)), None]
-            }
-            Self::OrderDoubted { .. }
-            | Self::DoubtCleared { .. }
-            | Self::NumberAssigned { .. }
-            | Self::MessageCompleted(_)
-            | Self::AnotherRequested { .. }
-            | Self::NumberQuarantined { .. } => [None, None],
+            | Self::NumberQuarantined { order, .. } => *order,
         }
     }
 
@@ -336,8 +283,7 @@ impl OrderEvent {
             | Self::DoubtCleared { .. }
             | Self::AnotherRequested { .. }
             | Self::ActivationClosed { .. }
-            | Self::NumberQuarantined { .. }
-            | Self::LossRecovered { .. } => Bulk::NONE,
+            | Self::NumberQuarantined { .. } => Bulk::NONE,
         }
     }
 
@@ -356,7 +302,6 @@ impl OrderEvent {
             Self::AnotherRequested { .. } => "AnotherRequested",
             Self::ActivationClosed { .. } => "ActivationClosed",
             Self::NumberQuarantined { .. } => "NumberQuarantined",
-            Self::LossRecovered { .. } => "LossRecovered",
         }
     }
 }

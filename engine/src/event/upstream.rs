@@ -1,23 +1,11 @@
-//! What happens between an order and its provider beside the order's own life: charges
-//! without a delivery, purchases that no order has, ends on the other side.
+//! What happens between an order and its provider beside the order's own life: purchases that no
+//! order has, ends on the other side.
 
 use super::bulk::Bulk;
-use crate::account::{self, Transaction};
 use crate::ids::ProviderId;
 use crate::money::Micros;
 use crate::order::OrderRef;
 use crate::time::Time;
-
-/// Why a provider charges for an order that was refunded, or served elsewhere.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum ChargeReason {
-    /// A message came after the refund.
-    LateMessage,
-    /// The provider finished the activation, and no message was read.
-    FinishedEmpty,
-    /// A purchase that no order has was not taken back.
-    Stayed,
-}
 
 /// How a purchase that no order has came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,26 +34,6 @@ pub enum ProviderWord {
 /// An event of an order's purchases at their providers.
 #[derive(Clone, PartialEq, Eq)]
 pub enum UpstreamEvent {
-    /// A provider charges for a purchase that no buyer paid for: a loss.
-    PurchaseCharged {
-        /// For which order it was bought, and in which attempt.
-        order: OrderRef,
-        /// By whom.
-        provider: ProviderId,
-        /// How much.
-        amount: Micros,
-        /// Why.
-        why: ChargeReason,
-    },
-    /// The provider took the purchase back after all.
-    ChargeReversed {
-        /// For which order it was bought, and in which attempt.
-        order: OrderRef,
-        /// Who charged.
-        provider: ProviderId,
-        /// How much.
-        amount: Micros,
-    },
     /// A purchase was found that no order has: it has to go back.
     OrphanFound {
         /// For which order it was bought, and in which attempt.
@@ -121,31 +89,11 @@ impl UpstreamEvent {
     #[must_use]
     pub const fn order(&self) -> OrderRef {
         match self {
-            Self::PurchaseCharged { order, .. }
-            | Self::ChargeReversed { order, .. }
-            | Self::OrphanFound { order, .. }
+            Self::OrphanFound { order, .. }
             | Self::OrphanSettled { order, .. }
             | Self::PurchaseNamed { order, .. }
             | Self::EndedUpstream { order }
             | Self::EndedByProvider { order, .. } => *order,
-        }
-    }
-
-    /// The money it moves, a pure reading of its fields.
-    #[must_use]
-    pub fn transaction(&self) -> Option<Transaction> {
-        match self {
-            Self::PurchaseCharged { order, provider, amount, .. } => {
-                Some(account::write_off(*provider, order.id, *amount))
-            }
-            Self::ChargeReversed { order, provider, amount, .. } => {
-                Some(account::recover(*provider, order.id, *amount))
-            }
-            Self::OrphanFound { .. }
-            | Self::OrphanSettled { .. }
-            | Self::PurchaseNamed { .. }
-            | Self::EndedUpstream { .. }
-            | Self::EndedByProvider { .. } => None,
         }
     }
 
@@ -158,10 +106,7 @@ impl UpstreamEvent {
             | Self::PurchaseNamed { external_id, .. } => {
                 Bulk { rows: 0, text_len: external_id.len() }
             }
-            Self::PurchaseCharged { .. }
-            | Self::ChargeReversed { .. }
-            | Self::EndedUpstream { .. }
-            | Self::EndedByProvider { .. } => Bulk::NONE,
+            Self::EndedUpstream { .. } | Self::EndedByProvider { .. } => Bulk::NONE,
         }
     }
 
@@ -169,8 +114,6 @@ impl UpstreamEvent {
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
-            Self::PurchaseCharged { .. } => "PurchaseCharged",
-            Self::ChargeReversed { .. } => "ChargeReversed",
             Self::OrphanFound { .. } => "OrphanFound",
             Self::OrphanSettled { .. } => "OrphanSettled",
             Self::PurchaseNamed { .. } => "PurchaseNamed",

@@ -36,7 +36,6 @@ impl State {
             .chain(self.orders.values().map(|order| Row::Order(Box::new(order.clone()))))
             .chain(replies.map(|(id, key, reply)| Row::Reply(id, key, reply)))
             .chain(self.given_up.values().map(|given_up| Row::GivenUp(*given_up)))
-            .chain(self.written_off.iter().map(|(id, amount)| Row::WrittenOff(*id, *amount)))
             .chain(self.quarantine.iter().map(|resting| Row::Quarantined(*resting)))
             .chain(self.seen.iter().map(|(key, seen)| Row::Seen(key.0, key.1, seen.clone())))
             .chain(callback_rows(&self.callbacks))
@@ -45,14 +44,15 @@ impl State {
     }
 
     fn upstream_rows(&self) -> impl Iterator<Item = Row> + '_ {
-        let charges = self.charges.iter();
-        let charges = charges.map(|((id, attempt), charge)| Row::Charged(*id, *attempt, *charge));
+        let written_off = self.write_offs.iter();
+        let written_off =
+            written_off.map(|((id, attempt), of)| Row::WrittenOff(*id, *attempt, *of));
         let orphans = self.orphans.iter();
         let orphans = orphans.map(|((at, id), orphan)| Row::Orphan(*at, id.clone(), *orphan));
         let named = self.named.iter();
         let named = named.map(|((id, attempt), it)| Row::Named(*id, *attempt, it.clone()));
         let words = self.provider_words.iter();
-        charges
+        written_off
             .chain(orphans)
             .chain(named)
             .chain(self.ended_upstream.iter().map(|id| Row::EndedUpstream(*id)))

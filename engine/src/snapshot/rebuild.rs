@@ -5,8 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::row::Row;
-use crate::account::Book;
-use crate::activation::ActivationState;
+use crate::book::Book;
 use crate::callback::Callback;
 use crate::event::{ProviderKind, ProviderWord, Scope};
 use crate::group::Made;
@@ -16,7 +15,7 @@ use crate::money::Micros;
 use crate::order::Order;
 use crate::replies::StoredReply;
 use crate::state::{
-    Charge, Counters, GivenUp, Key, NamedPurchase, Offer, Orphan, Quarantined, Seen, State,
+    Counters, GivenUp, Key, NamedPurchase, Offer, Orphan, Quarantined, Seen, State, WriteOff,
 };
 
 fn is_closed(state: &State, id: OrderId) -> bool {
@@ -92,10 +91,9 @@ impl Rebuilt {
             Row::Pool(id, numbers) => self.insert_pool(id, numbers)?,
             Row::Order(order) => self.insert_order(*order)?,
             Row::GivenUp(given_up) => self.insert_given_up(given_up)?,
-            Row::WrittenOff(id, amount) => self.insert_written_off(id, amount)?,
             Row::Quarantined(resting) => self.insert_quarantined(resting)?,
             Row::Seen(provider, number, seen) => self.insert_seen(provider, number, seen)?,
-            Row::Charged(id, attempt, charge) => self.insert_charge(id, attempt, charge)?,
+            Row::WrittenOff(id, attempt, written) => self.insert_write_off(id, attempt, written)?,
             Row::Orphan(provider, id, orphan) => self.insert_orphan(provider, id, orphan)?,
             Row::Named(id, attempt, named) => self.insert_named(id, attempt, named)?,
             Row::EndedUpstream(id) => self.insert_end(id)?,
@@ -206,16 +204,6 @@ impl Rebuilt {
         check(before.is_none(), || format!("a purchase given up of order {order} comes twice"))
     }
 
-    fn insert_written_off(&mut self, id: OrderId, amount: Micros) -> Result<(), String> {
-        let state = &mut self.state;
-        let failed = state.order(id).is_some_and(|o| o.state == ActivationState::Failed);
-        check(failed && amount.is_positive(), || {
-            format!("a write-off of order {id} is of nothing, or of no failed order")
-        })?;
-        let before = state.written_off.insert(id, amount);
-        check(before.is_none(), || format!("a write-off of order {id} comes twice"))
-    }
-
     fn insert_quarantined(&mut self, resting: Quarantined) -> Result<(), String> {
         let (state, id) = (&mut self.state, resting.offer);
         let own = state.offer(id).map(|offer| state.providers[offer.provider].kind);
@@ -291,13 +279,18 @@ impl Rebuilt {
         check(before.is_none(), || format!("order {id} was ended by its provider twice"))
     }
 
-    fn insert_charge(&mut self, id: OrderId, attempt: u8, charge: Charge) -> Result<(), String> {
+    fn insert_write_off(
+        &mut self,
+        id: OrderId,
+        attempt: u8,
+        written: WriteOff,
+    ) -> Result<(), String> {
         let state = &mut self.state;
         let bought = state.order(id).is_some_and(|o| o.has_attempt(attempt));
-        let fits = bought && is_driven(state, charge.provider) && charge.amount.is_positive();
-        check(fits, || format!("a charge is for no attempt of order {id}, or of nothing"))?;
-        let before = state.charges.insert((id, attempt), charge);
-        check(before.is_none(), || format!("attempt {attempt} of order {id} is charged twice"))
+        let fits = bought && is_driven(state, written.provider) && written.amount.is_positive();
+        check(fits, || format!("a write-off is for no attempt of order {id}, or of nothing"))?;
+        let before = state.write_offs.insert((id, attempt), written);
+        check(before.is_none(), || format!("attempt {attempt} of order {id} is written off twice"))
     }
 
     fn insert_orphan(

@@ -1,6 +1,6 @@
 //! One row of a state.
 
-use crate::account::Book;
+use crate::book::Book;
 use crate::callback::Callback;
 use crate::event::{Epoch, LedgerTerms, ProviderWord};
 use crate::ids::{AccountId, CallbackId, CarrierId, KeyId, Number, OfferId, OrderId, ProviderId};
@@ -9,8 +9,8 @@ use crate::order::Order;
 use crate::replies::StoredReply;
 use crate::sealed::{KeyHandle, KeyOwner};
 use crate::state::{
-    Account, Charge, Counters, GivenUp, Key, NamedPurchase, Offer, Orphan, Provider, Quarantined,
-    Seen,
+    Account, Counters, GivenUp, Key, NamedPurchase, Offer, Orphan, Provider, Quarantined, Seen,
+    WriteOff,
 };
 
 /// One row of a state.
@@ -44,14 +44,12 @@ pub enum Row {
     Reply(AccountId, u128, StoredReply),
     /// A purchase given up that may still turn up, oldest first.
     GivenUp(GivenUp),
-    /// What an order's purchase cost, written off.
-    WrittenOff(OrderId, Micros),
     /// A number of own stock at rest.
     Quarantined(Quarantined),
     /// What a number of own stock received for orders that have left memory.
     Seen(ProviderId, Number, Seen),
-    /// What a provider charges for an attempt of an order that no buyer paid for.
-    Charged(OrderId, u8, Charge),
+    /// What was written off for an attempt of an order.
+    WrittenOff(OrderId, u8, WriteOff),
     /// A purchase that no order has.
     Orphan(ProviderId, Box<str>, Orphan),
     /// A purchase of an attempt of an order whose id is known and that has no number.

@@ -16,8 +16,6 @@ pub struct Recorded {
     pub engine: Engine,
     /// The groups, one a command.
     pub groups: Groups,
-    /// Their events, each with the time of its group.
-    pub ledger: Vec<(Time, Event)>,
 }
 
 impl Recorded {
@@ -33,11 +31,7 @@ impl Recorded {
 
     /// Executes a command and keeps its events.
     pub fn execute(&mut self, at: Time, command: &Command) -> Result<Reply, Reject> {
-        let before = self.groups.events().len();
-        let reply = self.engine.execute(Head::system(at), command, &mut self.groups);
-        let brought = &self.groups.events()[before..];
-        self.ledger.extend(brought.iter().map(|event| (at, event.clone())));
-        reply
+        self.engine.execute(Head::system(at), command, &mut self.groups)
     }
 
     /// The state.
@@ -64,11 +58,12 @@ impl Recorded {
     }
 }
 
-/// An engine that has only seen the events, each as a group of its own.
-pub fn replay(ledger: &[(Time, Event)]) -> Engine {
+/// A group: its head, and its events.
+pub type Group = (Head, Vec<Event>);
+
+/// An engine that has only seen the groups.
+pub fn replay(groups: &[Group]) -> Engine {
     let mut engine = Engine::default();
-    for (at, event) in ledger {
-        engine.replay(&Head::system(*at), std::slice::from_ref(event));
-    }
+    groups.iter().for_each(|(head, events)| engine.replay(head, events));
     engine
 }

@@ -1,8 +1,8 @@
 //! The language of the scenario tables: a line is words and `name=value` pairs, an
 //! arrow, the expected answer, and a remark behind `#`.
 
-use nexnum_engine::account::Book;
 use nexnum_engine::audit::audit;
+use nexnum_engine::book::Book;
 use nexnum_engine::callback::{CallbackFailure, CallbackOutcome};
 use nexnum_engine::command::{
     AssignNumber, Caller, Cancel, ClearDoubt, Command, CompleteMessage, Deposit, DoubtOrder,
@@ -234,8 +234,10 @@ impl Scene {
         let book = match name.split_once('/') {
             None if name == "revenue" => Book::Revenue,
             None if name == "cash" => Book::CashIn,
+            None if name == "own_cost" => Book::OwnStockCost,
             Some(("payable", provider)) => Book::Payable(ProviderId(id(provider))),
-            Some(("loss", provider)) => Book::Loss(ProviderId(id(provider))),
+            Some(("receivable", provider)) => Book::Receivable(ProviderId(id(provider))),
+            Some(("loss", provider)) => Book::WriteOffs(ProviderId(id(provider))),
             _ => panic!("{name:?} is no book"),
         };
         self.recorded.state().balance(book).to_string()

@@ -1,6 +1,6 @@
 //! What has to hold after each step: stock, order of asks, money.
 
-use nexnum_engine::account::Book;
+use nexnum_engine::book::Book;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::audit::audit;
 use nexnum_engine::grid::Ask;

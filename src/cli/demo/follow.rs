@@ -266,11 +266,12 @@ fn step(event: &OrderEvent, order: &Order, at: Time) -> Option<Step> {
         }),
         // One after the end is delivered to no customer.
         OrderEvent::MessageReceived(Receipt { late: true, .. }) => None,
-        OrderEvent::MessageReceived(Receipt { code, capture, .. }) => {
+        OrderEvent::MessageReceived(Receipt { code, delivers, .. }) => {
             let (has_code, after_ms) = (!code.is_empty(), at.ms_since(order.placed_at));
-            Some(match capture {
-                Some(_) => Step::Message { after_ms, has_code },
-                None => Step::AnotherMessage { has_code },
+            Some(if *delivers {
+                Step::Message { after_ms, has_code }
+            } else {
+                Step::AnotherMessage { has_code }
             })
         }
         OrderEvent::ActivationClosed { closing, .. } => match closing {
@@ -281,8 +282,7 @@ fn step(event: &OrderEvent, order: &Order, at: Time) -> Option<Step> {
         OrderEvent::DoubtCleared { .. }
         | OrderEvent::MessageCompleted(_)
         | OrderEvent::AnotherRequested { .. }
-        | OrderEvent::NumberQuarantined { .. }
-        | OrderEvent::LossRecovered { .. } => None,
+        | OrderEvent::NumberQuarantined { .. } => None,
     }
 }
 
@@ -291,9 +291,7 @@ fn provider(event: &OrderEvent, order: &Order) -> ProviderId {
     match event {
         OrderEvent::OrderPlaced(Placement { terms, .. })
         | OrderEvent::AttemptStarted { terms, .. } => terms.provider,
-        OrderEvent::OrderFailed { provider, .. } | OrderEvent::LossRecovered { provider, .. } => {
-            *provider
-        }
+        OrderEvent::OrderFailed { provider, .. } => *provider,
         OrderEvent::OrderDoubted { .. }
         | OrderEvent::DoubtCleared { .. }
         | OrderEvent::NumberAssigned { .. }
@@ -325,8 +323,7 @@ fn order_step(
         | OrderEvent::MessageCompleted(_)
         | OrderEvent::AnotherRequested { .. }
         | OrderEvent::ActivationClosed { .. }
-        | OrderEvent::NumberQuarantined { .. }
-        | OrderEvent::LossRecovered { .. } => true,
+        | OrderEvent::NumberQuarantined { .. } => true,
     };
     let assignment = order.assignment.as_ref().filter(|_| has_number);
     let dial_code = country.map_or("", |country| country.dial_code);

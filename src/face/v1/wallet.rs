@@ -1,6 +1,6 @@
 //! The wallet and what moved in it.
 
-use nexnum_engine::account::TransactionKind as Kind;
+use nexnum_engine::event::MoveKind;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::sync::Arc;
@@ -124,24 +124,22 @@ enum TransactionKind {
     Spend,
     /// The price moved from escrow back to the balance.
     Refund,
-    /// A message arrived: the price in escrow was charged.
-    Capture,
-    /// A provider may have charged for a purchase whose outcome stayed unknown; the business
-    /// bears it, not the account.
-    WriteOff,
-    /// A write-off was reversed, since the provider took the number back.
-    Recovery,
+    /// Another movement, which a later version of this description names.
+    Other,
 }
 
-impl From<Kind> for TransactionKind {
-    fn from(kind: Kind) -> Self {
+impl From<MoveKind> for TransactionKind {
+    fn from(kind: MoveKind) -> Self {
         match kind {
-            Kind::Deposit => Self::Deposit,
-            Kind::Spend => Self::Spend,
-            Kind::Refund => Self::Refund,
-            Kind::Capture => Self::Capture,
-            Kind::WriteOff => Self::WriteOff,
-            Kind::Recovery => Self::Recovery,
+            MoveKind::Deposit => Self::Deposit,
+            MoveKind::Spend => Self::Spend,
+            MoveKind::Refund => Self::Refund,
+            // They move no wallet's money.
+            MoveKind::Capture
+            | MoveKind::WriteOff
+            | MoveKind::Recovery
+            | MoveKind::Charge
+            | MoveKind::Return => Self::Other,
         }
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::ops::Deref;
 
-use nexnum_engine::event::{Event, OrderEvent, Receipt};
+use nexnum_engine::book::Book;
+use nexnum_engine::event::{Event, MoneyEvent, MoveKind, Moved, OrderEvent, Receipt};
 use nexnum_engine::group::Recorded;
 use nexnum_engine::ids::{AccountId, OrderId, OrderNumber, Seq, TransactionId};
 use nexnum_engine::order::Order;
@@ -20,13 +21,40 @@ use crate::market::replay::Decoded;
 enum Touch<'a> {
     /// It ended.
     Closed(OrderId),
-    /// A message came after its end.
-    Late(&'a Receipt),
+    /// Something came after its end.
+    Late(Late<'a>),
+}
+
+/// What comes after an order's end and belongs to its row.
+#[derive(Clone, Copy)]
+enum Late<'a> {
+    /// A message.
+    Message(&'a Receipt),
+    /// What accounts for its provider's charge.
+    Account(OrderId),
+}
+
+impl Late<'_> {
+    const fn order(self) -> OrderId {
+        match self {
+            Self::Message(receipt) => receipt.order.id,
+            Self::Account(order) => order,
+        }
+    }
+
+    /// As the engine does it.
+    fn amend(self, at: Time, order: &mut Order) {
+        match self {
+            Self::Message(receipt) => push_late(order, at, receipt),
+            Self::Account(_) => order.outlay = None,
+        }
+    }
 }
 
 fn touch(event: &Event) -> Option<Touch<'_>> {
     match event {
         Event::Order(event) => touch_order(event),
+        Event::Money(MoneyEvent::Moved(moved)) => touch_money(moved),
         Event::Account(_)
         | Event::Offer(_)
         | Event::Memory(_)
@@ -37,12 +65,32 @@ fn touch(event: &Event) -> Option<Touch<'_>> {
     }
 }
 
+fn touch_money(moved: &Moved) -> Option<Touch<'_>> {
+    let accounts = moved.legs.sum_of(|book| matches!(book, Book::Receivable(_))) > 0;
+    match moved.kind {
+        MoveKind::Return | MoveKind::WriteOff if accounts => {
+            Some(Touch::Late(Late::Account(moved.order?.id)))
+        }
+        // The order is open.
+        MoveKind::Deposit
+        | MoveKind::Spend
+        | MoveKind::Refund
+        | MoveKind::Capture
+        | MoveKind::Charge
+        | MoveKind::Return
+        | MoveKind::WriteOff
+        | MoveKind::Recovery => None,
+    }
+}
+
 fn touch_order(event: &OrderEvent) -> Option<Touch<'_>> {
     match event {
         OrderEvent::OrderFailed { order, .. } | OrderEvent::ActivationClosed { order, .. } => {
             Some(Touch::Closed(order.id))
         }
-        OrderEvent::MessageReceived(receipt) => receipt.late.then_some(Touch::Late(receipt)),
+        OrderEvent::MessageReceived(receipt) => {
+            receipt.late.then_some(Touch::Late(Late::Message(receipt)))
+        }
         OrderEvent::OrderPlaced(_)
         | OrderEvent::AttemptStarted { .. }
         | OrderEvent::OrderDoubted { .. }
@@ -50,8 +98,7 @@ fn touch_order(event: &OrderEvent) -> Option<Touch<'_>> {
         | OrderEvent::NumberAssigned { .. }
         | OrderEvent::MessageCompleted(_)
         | OrderEvent::AnotherRequested { .. }
-        | OrderEvent::NumberQuarantined { .. }
-        | OrderEvent::LossRecovered { .. } => None,
+        | OrderEvent::NumberQuarantined { .. } => None,
     }
 }
 
@@ -88,9 +135,9 @@ impl Collected {
                 Some(Touch::Closed(id)) => {
                     self.orders.insert(id, encoded(id).ok_or(FollowError::Gone(id))?);
                 }
-                Some(Touch::Late(receipt)) => match encoded(receipt.order.id) {
-                    Some(order) => drop(self.orders.insert(receipt.order.id, order)),
-                    None => self.amend(head.at, receipt, tables)?,
+                Some(Touch::Late(late)) => match encoded(late.order()) {
+                    Some(order) => drop(self.orders.insert(late.order(), order)),
+                    None => self.amend(head.at, late, tables)?,
                 },
             }
         }
@@ -100,22 +147,22 @@ impl Collected {
     }
 
     fn add_money(&mut self, seq: u64, at: Time, event: &Event) {
-        for moved in event.transactions().into_iter().flatten() {
-            let Some((account, amount)) = moved.wallet() else { continue };
-            let row = WalletRow { kind: moved.kind, amount, order: moved.order, at };
-            let bytes = record::encode_wallet_row(&row);
-            self.transactions.push((account, TransactionId(seq), bytes));
-        }
+        let Some(moved) = event.moved() else { return };
+        let Some((account, amount)) = moved.wallet() else { return };
+        let order = moved.order.map(|order| order.id);
+        let row = WalletRow { kind: moved.kind, amount, order, at };
+        let bytes = record::encode_wallet_row(&row);
+        self.transactions.push((account, TransactionId(seq), bytes));
     }
 
-    /// Adds a late message to the row of an order that has left memory meanwhile.
+    /// Amends the row of an order that has left memory meanwhile.
     fn amend(
         &mut self,
         at: Time,
-        receipt: &Receipt,
+        late: Late<'_>,
         tables: &HistoryTables,
     ) -> Result<(), FollowError> {
-        let id = receipt.order.id;
+        let id = late.order();
         let pending = self.orders.get(&id).map(|(_, row)| row.clone());
         let row = pending.map_or_else(|| tables.order(id), |row| Ok(Some(row)))?;
         let row = row.ok_or(FollowError::Gone(id))?;
@@ -123,7 +170,7 @@ impl Collected {
             seq: Seq(0),
             reason: format!("history's row of order {id}: {error}"),
         })?;
-        push_late(&mut order, at, receipt);
+        late.amend(at, &mut order);
         self.orders.insert(id, encoded(&order));
         Ok(())
     }
@@ -156,7 +203,7 @@ fn encoded(order: &Order) -> ((AccountId, OrderNumber), Vec<u8>) {
     ((order.account, order.number), record::encode_order(order))
 }
 
-/// As the engine does it; a message that is there already stays one.
+/// A message that is there already stays one.
 fn push_late(order: &mut Order, at: Time, receipt: &Receipt) {
     if order.messages.iter().any(|known| known.id == receipt.message) {
         return;

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use nexnum_engine::account::TransactionKind;
+use nexnum_engine::event::MoveKind;
 use nexnum_engine::ids::{AccountId, OrderId, OrderNumber, Seq, TransactionId};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::Order;
@@ -40,7 +40,7 @@ pub struct WalletTransaction {
     /// The position of its event.
     pub id: TransactionId,
     /// Why.
-    pub kind: TransactionKind,
+    pub kind: MoveKind,
     /// What it added to the wallet; negative took away.
     pub amount: Micros,
     /// For which order, where there is one.

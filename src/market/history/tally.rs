@@ -174,10 +174,10 @@ impl Counted {
                 self.assigned.insert(named.id, Some(at));
             }
             OrderEvent::MessageReceived(receipt) => {
-                if let Some(sale) = receipt.capture {
+                if receipt.delivers {
                     let order = order(receipt.order.id)?;
                     let since = self.take_assigned(tables, &order)?;
-                    self.deliver(tallies, (sale.provider, order.product), since, at);
+                    self.deliver(tallies, (order.provider, order.product), since, at);
                 }
             }
             OrderEvent::ActivationClosed { order, .. } => {
@@ -192,8 +192,7 @@ impl Counted {
             | OrderEvent::OrderFailed { .. }
             | OrderEvent::MessageCompleted(_)
             | OrderEvent::AnotherRequested { .. }
-            | OrderEvent::NumberQuarantined { .. }
-            | OrderEvent::LossRecovered { .. } => {}
+            | OrderEvent::NumberQuarantined { .. } => {}
         }
         Ok(())
     }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use nexnum_engine::account::Book;
-use nexnum_engine::event::{Event, OfferEvent, ProviderKind};
+use nexnum_engine::book::Book;
+use nexnum_engine::event::{Event, MoneyEvent, Moved, OfferEvent, ProviderKind};
 use nexnum_engine::ids::{CarrierId, OfferId, Product, ProviderId};
 use nexnum_engine::money::Micros;
 use nexnum_engine::state::State;
@@ -45,7 +45,7 @@ impl Directory {
         let mut tables = Tables::default();
         for (id, provider) in state.providers() {
             let (name, loss) =
-                (Arc::from(&*provider.name), state.balance(Book::Loss(id)).negated());
+                (Arc::from(&*provider.name), state.balance(Book::WriteOffs(id)).negated());
             tables.providers.insert(id, ProviderView { name, kind: provider.kind, loss });
         }
         for (id, name) in state.carriers() {
@@ -60,8 +60,10 @@ impl Directory {
     pub(super) fn show(&self, event: &Event) {
         match event {
             Event::Offer(event) => self.show_offer(event),
-            Event::Order(_) | Event::Upstream(_) => self.show_losses(event),
+            Event::Money(MoneyEvent::Moved(moved)) => self.show_losses(moved),
             Event::Account(_)
+            | Event::Order(_)
+            | Event::Upstream(_)
             | Event::Memory(_)
             | Event::Callback(_)
             | Event::Ledger(_)
@@ -92,14 +94,11 @@ impl Directory {
         }
     }
 
-    /// Counts what the event writes off against providers, or reverses of it: its postings
-    /// say so, whichever event it is.
-    fn show_losses(&self, event: &Event) {
-        for transaction in event.transactions().into_iter().flatten() {
-            for leg in transaction.postings() {
-                if let Book::Loss(provider) = leg.book {
-                    self.tables.write().write_off(provider, leg.amount.negated());
-                }
+    /// Counts what a movement writes off against providers, or reverses of it.
+    fn show_losses(&self, moved: &Moved) {
+        for leg in moved.legs.iter() {
+            if let Book::WriteOffs(provider) = leg.book {
+                self.tables.write().write_off(provider, leg.amount.negated());
             }
         }
     }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use nexnum_engine::account::Book;
+use nexnum_engine::book::Book;
 use nexnum_engine::callbacks::Callbacks;
 use nexnum_engine::event::{AccountEvent, CallbackEvent, Event, MemoryEvent, ProviderKind, Scope};
 use nexnum_engine::ids::{AccountId, KeyId, Number, OrderId, OrderNumber, ProviderId, Seq};
@@ -205,6 +205,7 @@ impl ReadModel {
             Event::Offer(_)
             | Event::Order(_)
             | Event::Upstream(_)
+            | Event::Money(_)
             | Event::Memory(MemoryEvent::MessagesRemembered { .. })
             | Event::Ledger(_)
             | Event::SealKey(_) => {}

@@ -75,6 +75,7 @@ impl UpstreamWork {
             Event::Account(_)
             | Event::Offer(_)
             | Event::Order(_)
+            | Event::Money(_)
             | Event::Memory(_)
             | Event::Callback(_)
             | Event::Ledger(_)
@@ -99,9 +100,7 @@ impl UpstreamWork {
                     self.unended.lock().remove(&order.id);
                 }
             },
-            UpstreamEvent::PurchaseCharged { .. }
-            | UpstreamEvent::ChargeReversed { .. }
-            | UpstreamEvent::PurchaseNamed { .. } => {}
+            UpstreamEvent::PurchaseNamed { .. } => {}
         }
     }
 
@@ -144,14 +143,13 @@ impl UpstreamWork {
 
 #[cfg(test)]
 mod tests {
-    use nexnum_engine::order::OrderRef;
 
     use super::*;
     use nexnum_engine::ids::{
         AccountId, CarrierId, CountryId, OfferId, OrderNumber, Product, ServiceId,
     };
     use nexnum_engine::money::Micros;
-    use nexnum_engine::order::OrderStatus;
+    use nexnum_engine::order::{Held, OrderRef, OrderStatus};
     use nexnum_engine::time::Time;
 
     fn order(id: u64, provider: u16, state: ActivationState) -> Order {
@@ -164,6 +162,8 @@ mod tests {
             limit: Micros(2),
             price: Micros(2),
             cost: Micros(1),
+            held: Held::NONE,
+            outlay: None,
             offer: OfferId(1),
             provider: ProviderId(provider),
             attempt: 1,
@@ -208,7 +208,6 @@ mod tests {
             work.show(&Event::Order(OrderEvent::ActivationClosed {
                 order: named(order),
                 closing: Closing::TimedOut,
-                refund: Micros(1),
             }));
         }
         work.show(&Event::Upstream(UpstreamEvent::EndedUpstream { order: named(other) }));

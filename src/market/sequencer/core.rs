@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nexnum_engine::Engine;
-use nexnum_engine::account::Book;
+use nexnum_engine::book::Book;
 use nexnum_engine::command::{Command, Placed, Reply};
-use nexnum_engine::event::Event;
+use nexnum_engine::event::{Event, Moved};
 use nexnum_engine::group::{Groups, Head, Origin};
 use nexnum_engine::ids::{AccountId, OrderId, Seq};
 use nexnum_engine::limits::{NAME_LEN_MAX, PULSE_MAX, ROWS_MAX, TEXT_LEN_MAX};
@@ -45,8 +45,9 @@ const COMMAND_LEN_MAX: usize =
     ROWS_MAX * ROW_LEN_MAX + (3 * PULSE_MAX + 2) * EVENT_LEN_MAX + HEAD_LEN_MAX;
 
 /// Events of pulses at which a batch takes no more of those: what time brings has this share beside
-/// the commands', so that it waits for none of them, nor they for it. The next batch goes on.
-pub const PULSED_MAX: usize = BATCH_MAX / 4;
+/// the commands', so that it waits for none of them, nor they for it. The next batch goes on. An
+/// order's end and its money are three.
+pub const PULSED_MAX: usize = BATCH_MAX;
 
 const _: () = assert!(
     BATCH_LEN_MAX + PULSED_MAX * (EVENT_LEN_MAX + HEAD_LEN_MAX) + 2 * COMMAND_LEN_MAX
@@ -175,9 +176,8 @@ impl Core {
         let (state, events) = (self.engine.state(), groups.events());
         let touched: BTreeSet<OrderId> =
             events.iter().filter_map(Event::order).map(|order| order.id).collect();
-        let moved = events.iter().flat_map(Event::transactions).flatten();
-        let accounts: BTreeSet<AccountId> =
-            moved.flat_map(|moved| moved.accounts().collect::<Vec<_>>()).collect();
+        let moved = events.iter().filter_map(Event::moved);
+        let accounts: BTreeSet<AccountId> = moved.flat_map(Moved::accounts).collect();
         let wallet = |id: &AccountId| {
             let available = state.balance(Book::Available(*id));
             (*id, Wallet { available, escrow: state.balance(Book::Escrow(*id)) })

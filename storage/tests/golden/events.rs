@@ -2,11 +2,11 @@
 
 use nexnum_engine::callback::{CallbackFailure, CallbackOutcome};
 use nexnum_engine::event::{
-    AccountEvent, Arrival, AttemptEnd, AttemptError, CallbackEvent, ChargeReason, Charged,
-    ClockJump, Closing, Completion, DestroyReason, Event, LedgerEvent, MemoryEvent,
-    MessageIdentity as By, MessageKind as Kind, MessageWay as Way, OfferEvent, OfferTerms,
-    OrderEvent, OrphanEnd, Placement, ProviderKind, ProviderWord, Receipt, Routing, Scope,
-    SealKeyEvent, SkipReason, SkippedAsk, SkippedAsks, UpstreamEvent,
+    AccountEvent, Arrival, AttemptEnd, AttemptError, CallbackEvent, Charged, ClockJump, Closing,
+    Completion, DestroyReason, Event, LedgerEvent, MemoryEvent, MessageIdentity as By,
+    MessageKind as Kind, MessageWay as Way, OfferEvent, OfferTerms, OrderEvent, OrphanEnd,
+    Placement, ProviderKind, ProviderWord, Receipt, Routing, Scope, SealKeyEvent, SkipReason,
+    SkippedAsk, SkippedAsks, UpstreamEvent,
 };
 use nexnum_engine::ids::{
     AccountId, CallbackId, CarrierId, KeyId, LoadId, MessageId, Number, OfferId, PersonId,
@@ -17,8 +17,9 @@ use nexnum_engine::order::FailReason;
 use nexnum_engine::sealed::{KeyHandle, KeyOwner};
 use nexnum_engine::time::Time;
 
+use crate::money::of_money;
 use crate::values::{
-    ACCOUNT, DIGEST, LEDGER, NOW, NUMBER, ORDER, PRODUCT, REFERENCE, SALE, TERMS, assignment, epoch,
+    ACCOUNT, DIGEST, LEDGER, NOW, NUMBER, ORDER, PRODUCT, REFERENCE, TERMS, assignment, epoch,
 };
 
 pub(crate) fn events() -> Vec<(&'static str, Event)> {
@@ -37,7 +38,8 @@ pub(crate) fn events() -> Vec<(&'static str, Event)> {
     let ledger = of_ledger().into_iter().map(|(name, event)| (name, Event::Ledger(event)));
     let events = accounts.chain(offers).chain(memory).chain(orders).chain(callbacks);
     let keys = of_seal_keys().into_iter().map(|(name, event)| (name, Event::SealKey(event)));
-    events.chain(upstream).chain(ledger).chain(keys).collect()
+    let money = of_money().into_iter().map(|(name, event)| (name, Event::Money(event)));
+    events.chain(upstream).chain(ledger).chain(keys).chain(money).collect()
 }
 
 fn of_seal_keys() -> Vec<(&'static str, SealKeyEvent)> {
@@ -246,27 +248,18 @@ fn of_orders() -> Vec<(&'static str, OrderEvent)> {
         })
     };
     let end = |error| Some(AttemptEnd { error, word: "NO_NUMBERS".into() });
-    let fail = |reason, loss| OrderEvent::OrderFailed {
+    let fail = |reason| OrderEvent::OrderFailed {
         order: REFERENCE,
-        refund: Micros(500_000),
         reason,
         provider: ProviderId(2),
-        loss: Micros(loss),
         ended: end(AttemptError::NoNumbers),
     };
-    let change = Micros(-64);
     vec![
         ("OrderPlaced", place(None, routing)),
         ("OrderPlaced Own", place(Some(assignment()), Routing::default())),
         (
             "AttemptStarted",
-            OrderEvent::AttemptStarted {
-                order: REFERENCE,
-                terms: TERMS,
-                change,
-                routing,
-                ended: None,
-            },
+            OrderEvent::AttemptStarted { order: REFERENCE, terms: TERMS, routing, ended: None },
         ),
         ("OrderDoubted", OrderEvent::OrderDoubted { order: REFERENCE, ended: None }),
         ("DoubtCleared", OrderEvent::DoubtCleared { order: REFERENCE }),
@@ -284,13 +277,13 @@ fn of_orders() -> Vec<(&'static str, OrderEvent)> {
                 carrier: Some("telkomsel".into()),
             },
         ),
-        ("OrderFailed NoNumbers", fail(FailReason::NoNumbers, 0)),
-        ("OrderFailed InDoubt", fail(FailReason::InDoubt, 300_000)),
+        ("OrderFailed NoNumbers", fail(FailReason::NoNumbers)),
+        ("OrderFailed InDoubt", fail(FailReason::InDoubt)),
     ]
 }
 
 fn of_activations() -> Vec<(&'static str, OrderEvent)> {
-    let receive = |late, capture, way, kind, identity| {
+    let receive = |late, delivers, way, kind, identity| {
         OrderEvent::MessageReceived(Receipt {
             order: REFERENCE,
             message: MessageId(5),
@@ -299,19 +292,15 @@ fn of_activations() -> Vec<(&'static str, OrderEvent)> {
             text: "Код 12345".into(),
             code: "12345".into(),
             late,
-            capture,
+            delivers,
             arrival: Arrival { way, kind, identity, names_service: !late },
         })
     };
-    let close = |closing, refund| OrderEvent::ActivationClosed {
-        order: REFERENCE,
-        closing,
-        refund: Micros(refund),
-    };
+    let close = |closing| OrderEvent::ActivationClosed { order: REFERENCE, closing };
     vec![
-        ("MessageReceived", receive(false, Some(SALE), Way::Callback, Kind::Sms, By::SourceId)),
-        ("MessageReceived late", receive(true, None, Way::Status, Kind::Voice, By::TextWithCode)),
-        ("MessageReceived list", receive(false, None, Way::List, Kind::FlashCall, By::Text)),
+        ("MessageReceived", receive(false, true, Way::Callback, Kind::Sms, By::SourceId)),
+        ("MessageReceived late", receive(true, false, Way::Status, Kind::Voice, By::TextWithCode)),
+        ("MessageReceived list", receive(false, false, Way::List, Kind::FlashCall, By::Text)),
         (
             "MessageCompleted",
             OrderEvent::MessageCompleted(Completion {
@@ -323,32 +312,19 @@ fn of_activations() -> Vec<(&'static str, OrderEvent)> {
             }),
         ),
         ("AnotherRequested", OrderEvent::AnotherRequested { order: REFERENCE }),
-        ("ActivationClosed Completed", close(Closing::Completed, 0)),
-        ("ActivationClosed Cancelled", close(Closing::Cancelled, 500_000)),
-        ("ActivationClosed TimedOut", close(Closing::TimedOut, 500_000)),
+        ("ActivationClosed Completed", close(Closing::Completed)),
+        ("ActivationClosed Cancelled", close(Closing::Cancelled)),
+        ("ActivationClosed TimedOut", close(Closing::TimedOut)),
         ("NumberQuarantined", OrderEvent::NumberQuarantined { order: REFERENCE, until: NOW }),
-        (
-            "LossRecovered",
-            OrderEvent::LossRecovered {
-                order: REFERENCE,
-                provider: ProviderId(2),
-                amount: Micros(300_000),
-            },
-        ),
     ]
 }
 
 fn of_upstream() -> Vec<(&'static str, UpstreamEvent)> {
-    let (order, provider, amount) = (REFERENCE, ProviderId(2), Micros(300_000));
-    let charge = |why| UpstreamEvent::PurchaseCharged { order, provider, amount, why };
+    let (order, provider) = (REFERENCE, ProviderId(2));
     let settle =
         |end| UpstreamEvent::OrphanSettled { order, provider, external_id: "x9".into(), end };
     let end = |word| UpstreamEvent::EndedByProvider { order, word };
     vec![
-        ("PurchaseCharged LateMessage", charge(ChargeReason::LateMessage)),
-        ("PurchaseCharged FinishedEmpty", charge(ChargeReason::FinishedEmpty)),
-        ("PurchaseCharged Stayed", charge(ChargeReason::Stayed)),
-        ("ChargeReversed", UpstreamEvent::ChargeReversed { order, provider, amount }),
         (
             "OrphanFound",
             UpstreamEvent::OrphanFound {

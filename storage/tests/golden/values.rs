@@ -1,10 +1,10 @@
 //! Values that the records are made of, and every row of a state.
 
-use nexnum_engine::account::{Book, Sale};
 use nexnum_engine::activation::{ActivationState, Assignment, Message};
+use nexnum_engine::book::Book;
 use nexnum_engine::callback::{Callback, CallbackFailure};
 use nexnum_engine::event::{
-    CatalogVersion, Epoch, LedgerTerms, ProviderKind, ProviderWord, Scope, Terms,
+    CatalogVersion, Epoch, LedgerTerms, MoveReason, ProviderKind, ProviderWord, Scope, Terms,
 };
 use nexnum_engine::group::Made;
 use nexnum_engine::ids::{
@@ -12,13 +12,13 @@ use nexnum_engine::ids::{
     OrderId, OrderNumber, Product, ProviderId, Seq, ServiceId,
 };
 use nexnum_engine::money::Micros;
-use nexnum_engine::order::{Order, OrderRef, OrderStatus};
+use nexnum_engine::order::{Held, Order, OrderRef, OrderStatus, Outlay};
 use nexnum_engine::replies::StoredReply;
 use nexnum_engine::sealed::{KeyHandle, KeyOwner};
 use nexnum_engine::snapshot::Row;
 use nexnum_engine::state::{
-    Account, Charge, Counters, GivenUp, Key, NamedPurchase, Offer, Orphan, Provider, Quarantined,
-    Seen,
+    Account, Counters, GivenUp, Key, NamedPurchase, Offer, Orphan, Provider, Quarantined, Seen,
+    WriteOff,
 };
 use nexnum_engine::time::Time;
 
@@ -49,13 +49,6 @@ pub(crate) fn assignment() -> Assignment {
     }
 }
 
-pub(crate) const SALE: Sale = Sale {
-    account: ACCOUNT,
-    provider: ProviderId(2),
-    price: Micros(500_000),
-    cost: Micros(300_000),
-};
-
 pub(crate) fn message() -> Message {
     Message {
         id: MessageId(5),
@@ -79,6 +72,13 @@ pub(crate) fn order(state: ActivationState) -> Order {
         limit: Micros(600_000),
         price: Micros(500_000),
         cost: Micros(300_000),
+        held: if state == ActivationState::Active {
+            Held { paid: Micros(400_000), bonus: Micros(100_000) }
+        } else {
+            Held::NONE
+        },
+        outlay: (state == ActivationState::Active)
+            .then_some(Outlay { amount: Micros(300_000), moved: Seq(7) }),
         offer: OfferId(7),
         provider: ProviderId(2),
         attempt: 2,
@@ -148,9 +148,18 @@ pub(crate) fn rows() -> Vec<(String, Row)> {
         Book::Available(ACCOUNT),
         Book::Escrow(ACCOUNT),
         Book::Payable(ProviderId(2)),
-        Book::Loss(ProviderId(2)),
+        Book::WriteOffs(ProviderId(2)),
         Book::Revenue,
         Book::CashIn,
+        Book::Bonus(ACCOUNT),
+        Book::EscrowBonus(ACCOUNT),
+        Book::Hold(ACCOUNT),
+        Book::Prepaid(ProviderId(2)),
+        Book::Receivable(ProviderId(2)),
+        Book::Fees,
+        Book::Adjustments,
+        Book::ExchangeDifferences,
+        Book::OwnStockCost,
     ];
     rows.extend(books.map(|book| (format!("Book {book:?}"), Row::Book(book, Micros(-1)))));
     let states = nexnum_engine::activation::STATES;
@@ -166,7 +175,6 @@ pub(crate) fn rows() -> Vec<(String, Row)> {
         placed_at: NOW,
     };
     rows.push(("GivenUp".to_owned(), Row::GivenUp(given_up)));
-    rows.push(("WrittenOff".to_owned(), Row::WrittenOff(ORDER, Micros(300_000))));
     let resting = Quarantined { until: NOW, offer: OfferId(7), number: Number(15_551) };
     rows.push(("Quarantined".to_owned(), Row::Quarantined(resting)));
     let seen = Seen { last: NOW, digests: vec![DIGEST, 1] };
@@ -195,12 +203,13 @@ fn of_callbacks() -> Vec<(String, Row)> {
 
 fn of_the_rest() -> [(String, Row); 8] {
     let provider = ProviderId(2);
-    let charge = Charge { provider, amount: Micros(300_000), reversed: true };
+    let (amount, reason, moved) = (Micros(300_000), MoveReason::Stayed, Seq(9));
+    let written = WriteOff { provider, amount, reason, moved, reversed: true };
     let orphan = Orphan { order: ORDER, attempt: 2, from: NOW, cost: Micros(300_000) };
     let (external_id, cost) = ("x9".into(), Micros(300_000));
     let named = NamedPurchase { provider, external_id, cost, is_orphan: true };
     [
-        ("Charged".to_owned(), Row::Charged(ORDER, 2, charge)),
+        ("WrittenOff".to_owned(), Row::WrittenOff(ORDER, 2, written)),
         ("Orphan".to_owned(), Row::Orphan(provider, "x9".into(), orphan)),
         ("Named".to_owned(), Row::Named(ORDER, 2, named)),
         ("Ledger".to_owned(), Row::Ledger(LEDGER)),

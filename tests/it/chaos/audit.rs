@@ -6,9 +6,11 @@ use std::process::Child;
 use nexnum::market::folder;
 use nexnum::market::replay::Decoded;
 use nexnum::public_id::PublicIds;
-use nexnum_engine::account::Book;
 use nexnum_engine::activation::ActivationState;
-use nexnum_engine::event::{Event, OrderEvent, OrphanEnd, UpstreamEvent};
+use nexnum_engine::book::Book;
+use nexnum_engine::event::{
+    Event, MoneyEvent, MoveKind, MoveReason, Moved, OrphanEnd, UpstreamEvent,
+};
 use nexnum_engine::ids::{AccountId, OrderId, ProviderId, Seq};
 use nexnum_engine::limits::{BUY_TIME_MS, LAST_LOOK_MS};
 use nexnum_engine::order::{Order, OrderStatus};
@@ -114,15 +116,24 @@ struct Books<'a> {
 }
 
 impl Books<'_> {
+    /// Notes what is written off for a doubt, or comes back.
+    fn note_loss(&mut self, moved: &Moved) {
+        let lost = moved.legs.iter().find_map(|leg| match leg.book {
+            Book::WriteOffs(provider) => Some((provider, -leg.amount.0)),
+            _ => None,
+        });
+        let Some((order, (provider, amount))) = moved.order.zip(lost) else { return };
+        if moved.reason == Some(MoveReason::InDoubt) {
+            self.losses.insert(order.id, (provider, amount));
+        } else if moved.kind == MoveKind::Recovery {
+            self.losses.remove(&order.id);
+        }
+    }
+
     fn note(&mut self, row: Decoded) {
         for event in row.groups.events().iter().cloned() {
             match event {
-                Event::Order(OrderEvent::OrderFailed { order, provider, loss, .. }) => {
-                    self.losses.insert(order.id, (provider, loss.0));
-                }
-                Event::Order(OrderEvent::LossRecovered { order, .. }) => {
-                    self.losses.remove(&order.id);
-                }
+                Event::Money(MoneyEvent::Moved(moved)) => self.note_loss(&moved),
                 Event::Upstream(UpstreamEvent::OrphanFound {
                     order,
                     provider,
@@ -267,7 +278,9 @@ impl Books<'_> {
     }
 
     fn is_booked(&self, order: OrderId) -> bool {
-        self.state.charges().any(|(of, _, charge)| of == order && !charge.reversed)
+        self.state
+            .write_offs()
+            .any(|(of, _, it)| of == order && !it.reversed && it.reason != MoveReason::InDoubt)
     }
 
     fn number_of(&mut self, order: &Order, number: &BoughtNumber) {
@@ -330,7 +343,9 @@ impl Books<'_> {
             };
             let bought_for = |it| order_of(it).or_else(|| orphan_of(it));
             let paid_for: BTreeSet<OrderId> = ours.filter_map(bought_for).collect();
-            let cautious = self.state.charges().filter(|(id, _, charge)| {
+            let charges = self.state.write_offs();
+            let charges = charges.filter(|(.., it)| it.reason != MoveReason::InDoubt);
+            let cautious = charges.filter(|(id, _, charge)| {
                 let order = self.state.order(*id).expect("charges are of orders in memory");
                 let is_late = order.messages.iter().any(|message| message.late);
                 let is_open = charge.provider == *provider && !charge.reversed;
@@ -338,7 +353,9 @@ impl Books<'_> {
             });
             let cautious: i64 = cautious.map(|(_, _, charge)| charge.amount.0).sum();
             let cautious = cautious + self.in_doubt(*provider);
-            let owed = self.state.balance(Book::Payable(*provider)).0;
+            // Less what is not known yet to be given back.
+            let books = [Book::Payable(*provider), Book::Receivable(*provider)];
+            let owed: i64 = books.map(|book| self.state.balance(book).0).iter().sum();
             if owed != charged + cautious {
                 self.complain(format!(
                     "{provider:?}: owed {owed}, charged {charged}, in caution {cautious} micros"

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use nexnum::market::change::Change;
 use nexnum::order::claim::Wish;
 use nexnum::order::{Refusal, UpstreamError};
-use nexnum_engine::account::Book;
 use nexnum_engine::activation::ActivationState;
+use nexnum_engine::book::Book;
 use nexnum_engine::group::{Groups, Origin};
 use nexnum_engine::ids::{CarrierId, OrderId, Seq};
 use nexnum_engine::money::Micros;
@@ -103,7 +103,7 @@ async fn a_cancel_of_what_its_provider_finished_without_a_message_books_the_char
     rig.cancel(id).await;
     assert_eq!(rig.wallet(), (10_000_000, 0));
     let closed = rig.close().await;
-    let loss = closed.state().balance(Book::Loss(order.provider));
+    let loss = closed.state().balance(Book::WriteOffs(order.provider));
     assert_eq!(loss, Micros(-100_000));
     closed.sandbox.stop().await;
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use nexnum::order::Refusal;
 use nexnum::order::claim::Wish;
-use nexnum_engine::account::Book;
 use nexnum_engine::activation::ActivationState;
+use nexnum_engine::book::Book;
 use nexnum_engine::command::FailOrder;
 use nexnum_engine::group::Origin;
 use nexnum_engine::ids::{CarrierId, OrderId, Product};
@@ -444,7 +444,7 @@ async fn what_was_written_off_comes_back_with_the_purchase() {
     check_cancelled(&rig.sandbox, &late).await;
     let closed = rig.close().await;
     let state = closed.state();
-    let loss = state.balance(Book::Loss(provider));
+    let loss = state.balance(Book::WriteOffs(provider));
     assert_eq!((loss, state.order(id).unwrap().status), (Micros::ZERO, OrderStatus::Refunded));
     closed.sandbox.stop().await;
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use nexnum_engine::account::Book;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::audit::audit;
+use nexnum_engine::book::Book;
 use nexnum_engine::ids::{AccountId, OrderId};
 use nexnum_engine::limits::BUY_TIME_MS;
 use nexnum_engine::order::{Order, OrderStatus};

@@ -2,8 +2,8 @@
 //! never, also where the process ends in between.
 
 use nexnum::attention::AttentionKind;
-use nexnum_engine::account::Book;
 use nexnum_engine::activation::ActivationState;
+use nexnum_engine::book::Book;
 use nexnum_engine::ids::OrderId;
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::Order;
@@ -103,7 +103,7 @@ async fn a_purchase_without_a_number_goes_back_though_its_order_ended_while_no_p
     let closed = rig.close().await;
     let state = closed.state();
     let provider = state.order(OrderId(1)).unwrap().provider;
-    assert_eq!(state.balance(Book::Loss(provider)), Micros::ZERO);
+    assert_eq!(state.balance(Book::WriteOffs(provider)), Micros::ZERO);
     let rig = closed.open().await;
     assert_eq!(rig.orders().doubts.count().orphans, 0);
     rig.stop().await;

@@ -8,8 +8,8 @@ use nexnum::market::folder;
 use nexnum::market::replay::Decoded;
 use nexnum::order::{Refusal, UpstreamError};
 use nexnum::provider::dispatch::PauseOf;
-use nexnum_engine::account::Book;
 use nexnum_engine::activation::ActivationState;
+use nexnum_engine::book::Book;
 use nexnum_engine::command::{Caller, FindOrphan, Finish, SettleOrphan};
 use nexnum_engine::event::{Event, OrphanEnd, UpstreamEvent};
 use nexnum_engine::group::Origin;
@@ -389,7 +389,7 @@ async fn a_message_after_the_refund_is_owed_to_the_provider() {
     rig.order(id, |order| !order.messages.is_empty()).await;
     let closed = rig.close().await;
     let state = closed.state();
-    let owed = [Book::Payable(provider), Book::Loss(provider)].map(|book| state.balance(book));
+    let owed = [Book::Payable(provider), Book::WriteOffs(provider)].map(|book| state.balance(book));
     assert_eq!(owed, [Micros(100_000), Micros(-100_000)]);
     closed.sandbox.stop().await;
 }

@@ -11,8 +11,8 @@ mod seal_keys;
 mod tables;
 mod upstream;
 
-use nexnum_engine::account::Book;
 use nexnum_engine::activation::ActivationState as S;
+use nexnum_engine::book::Book;
 use nexnum_engine::callback::CallbackOutcome;
 use nexnum_engine::command::{
     AcceptClock, BeginEpoch, Cancel, ClearDoubt, Command, Deposit, DoubtOrder, Expire, FailOrder,
@@ -77,6 +77,8 @@ struct Charge {
     provider: ProviderId,
     amount: i64,
     reversed: bool,
+    /// It is what the order's number cost, not another charge.
+    is_outlay: bool,
 }
 
 /// A purchase that no order has.
@@ -115,6 +117,10 @@ struct Order {
     /// The sale's terms stand as they were at the first message.
     delivered: bool,
     loss: i64,
+    /// The provider's charge for its number is not accounted for.
+    outlay_stands: bool,
+    /// The provider took its number back, and the charge with it.
+    returned: bool,
     /// What its provider said when it ended it.
     word: Option<ProviderWord>,
     ended_upstream: bool,
@@ -332,27 +338,38 @@ impl Model {
             same(&format!("wallet of {id}"), book(Book::Available(id)), self.wallet(id))?;
             same(&format!("escrow of {id}"), book(Book::Escrow(id)), escrow)?;
         }
-        let mut revenue = 0;
-        let mut owed = vec![(0, 0); self.providers.len()];
+        let (mut revenue, mut own_cost) = (0, 0);
+        // What each provider is owed, has charged without an account, and cost us in vain.
+        let mut owed = vec![(0, 0, 0); self.providers.len()];
         for order in &self.orders {
-            let (payable, loss) = &mut owed[order.terms.provider.0 as usize - 1];
+            let (payable, receivable, loss) = &mut owed[order.terms.provider.0 as usize - 1];
+            let (price, cost) = (i128::from(order.terms.price.0), i128::from(order.terms.cost.0));
             if order.delivered {
-                revenue += i128::from(order.terms.price.0) - i128::from(order.terms.cost.0);
-                *payable += i128::from(order.terms.cost.0);
+                revenue += price - cost;
+                own_cost += if order.purchase.is_none() { cost } else { 0 };
             }
+            *payable += if order.purchase.is_some() && !order.returned { cost } else { 0 };
+            *receivable -= if order.outlay_stands { cost } else { 0 };
             *payable += i128::from(order.loss);
             *loss -= i128::from(order.loss);
         }
-        for charge in self.charges.iter().filter(|charge| !charge.reversed) {
-            let (payable, loss) = &mut owed[charge.provider.0 as usize - 1];
-            *payable += i128::from(charge.amount);
-            *loss -= i128::from(charge.amount);
+        for charge in &self.charges {
+            let (payable, _, loss) = &mut owed[charge.provider.0 as usize - 1];
+            let amount = i128::from(charge.amount);
+            *loss -= if charge.reversed { 0 } else { amount };
+            *payable += match (charge.is_outlay, charge.reversed) {
+                (true, true) => -amount,
+                (false, false) => amount,
+                (true, false) | (false, true) => 0,
+            };
         }
         same("revenue", book(Book::Revenue), revenue)?;
+        same("cost of own stock", book(Book::OwnStockCost), own_cost)?;
         for (index, expected) in owed.into_iter().enumerate() {
             let id = ProviderId(index as u16 + 1);
-            let known = (book(Book::Payable(id)), book(Book::Loss(id)));
-            same(&format!("payable and loss of provider {id}"), known, expected)?;
+            let payable = book(Book::Payable(id)) + book(Book::Prepaid(id));
+            let known = (payable, book(Book::Receivable(id)), book(Book::WriteOffs(id)));
+            same(&format!("books of provider {id}"), known, expected)?;
         }
         let credited: i128 = self.deposits.iter().map(|known| i128::from(known.2.0)).sum();
         same("cash in", book(Book::CashIn), -credited)

@@ -81,6 +81,8 @@ impl Model {
             parts: Vec::new(),
             delivered: false,
             loss: 0,
+            outlay_stands: false,
+            returned: false,
             word: None,
             ended_upstream: false,
             closed_at: None,
@@ -180,6 +182,7 @@ impl Model {
         need(cost.0 >= 0 && cost <= COST_MAX, "amount_out_of_range")?;
         self.orders[index].terms.cost = cost;
         self.orders[index].purchase = Some(purchase.into());
+        self.orders[index].outlay_stands = cost.0 > 0;
         let (id, attempt) = (OrderId(index as u64 + 1), self.orders[index].attempt);
         let is_its =
             |it: &Named| (it.order, it.attempt, &*it.external_id) == (id, attempt, purchase);
@@ -277,6 +280,7 @@ impl Model {
         order.waiting = false;
         if order.state == S::Active {
             (order.state, order.delivered) = (S::Received, true);
+            order.outlay_stands = false;
         }
         self.charge_in_vain(index);
         Ok(Reply::Effect(Effect::Done))
@@ -320,6 +324,7 @@ impl Model {
         let early = now < order.cancel_from && caller != Caller::System;
         need(!early, "too_early_to_cancel")?;
         self.end(now, index, S::Cancelled);
+        self.return_number(index);
         Ok(Reply::Effect(Effect::Done))
     }
 

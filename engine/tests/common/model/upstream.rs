@@ -5,7 +5,7 @@ use nexnum_engine::activation::ActivationState as S;
 use nexnum_engine::command::{
     Effect, EndByProvider, EndUpstream, FindOrphan, NamePurchase, Reply, SettleOrphan,
 };
-use nexnum_engine::event::{OrphanEnd, ProviderKind, ProviderWord};
+use nexnum_engine::event::{MoveReason, OrphanEnd, ProviderKind, ProviderWord};
 use nexnum_engine::ids::{OrderId, ProviderId};
 use nexnum_engine::limits::LAST_LOOK_MS;
 use nexnum_engine::money::COST_MAX;
@@ -60,12 +60,23 @@ impl Model {
         self.charges.iter().any(|known| (known.order, known.attempt) == (order, attempt))
     }
 
-    /// Books a purchase as a loss, once for each attempt.
-    fn charge(&mut self, order: OrderId, attempt: u8, provider: ProviderId, amount: i64) {
+    /// Books a purchase as a loss, once for each attempt; true if it is booked now.
+    fn charge(&mut self, order: OrderId, attempt: u8, provider: ProviderId, amount: i64) -> bool {
         let bought = &self.orders[order.0 as usize - 1];
         let written_off = bought.attempt == attempt && bought.loss > 0;
-        if amount > 0 && !written_off && !self.is_charged(order, attempt) {
-            self.charges.push(Charge { order, attempt, provider, amount, reversed: false });
+        let is_new = amount > 0 && !written_off && !self.is_charged(order, attempt);
+        if is_new {
+            let (reversed, is_outlay) = (false, false);
+            self.charges.push(Charge { order, attempt, provider, amount, reversed, is_outlay });
+        }
+        is_new
+    }
+
+    /// The provider takes a number back, and its charge with it.
+    pub(super) fn return_number(&mut self, index: usize) {
+        let order = &mut self.orders[index];
+        if std::mem::take(&mut order.outlay_stands) {
+            order.returned = true;
         }
     }
 
@@ -74,7 +85,11 @@ impl Model {
         let order = &self.orders[index];
         if order.refunded() && order.purchase.is_some() {
             let (attempt, terms) = (order.attempt, order.terms);
-            self.charge(OrderId(index as u64 + 1), attempt, terms.provider, terms.cost.0);
+            let id = OrderId(index as u64 + 1);
+            if self.charge(id, attempt, terms.provider, terms.cost.0) {
+                let stands = std::mem::take(&mut self.orders[index].outlay_stands);
+                self.charges.last_mut().expect("booked just now").is_outlay = stands;
+            }
         }
     }
 
@@ -164,7 +179,7 @@ impl Model {
                 if bought.attempt == attempt {
                     bought.loss = 0;
                 }
-                self.charge(order, attempt, provider, cost);
+                let _ = self.charge(order, attempt, provider, cost);
             }
             OrphanEnd::Gone => {}
         }
@@ -189,6 +204,8 @@ impl Model {
         self.orders[index].ended_upstream = true;
         if ended.finished {
             self.charge_in_vain(index);
+        } else if self.orders[index].refunded() {
+            self.return_number(index);
         }
         DONE
     }
@@ -203,8 +220,10 @@ impl Model {
         self.end(now, index, if delivered { S::Completed } else { S::Cancelled });
         self.orders[index].word = Some(word);
         self.orders[index].ended_upstream = word != ProviderWord::Missing;
-        if word == ProviderWord::Finished {
-            self.charge_in_vain(index);
+        match word {
+            ProviderWord::Finished => self.charge_in_vain(index),
+            ProviderWord::Cancelled | ProviderWord::Expired => self.return_number(index),
+            ProviderWord::Missing => {}
         }
         DONE
     }
@@ -214,7 +233,7 @@ impl Model {
         let mut charges: Vec<_> = self.charges.iter().filter(|it| !retired(it.order)).collect();
         charges.sort_by_key(|charge| (charge.order, charge.attempt));
         let charges = charges.iter().map(|it| (it.order, it.attempt, it.amount, it.reversed));
-        let known = state.charges();
+        let known = state.write_offs().filter(|(.., it)| it.reason != MoveReason::InDoubt);
         let known = known.map(|(order, attempt, it)| (order, attempt, it.amount.0, it.reversed));
         same("charges", known.collect::<Vec<_>>(), charges.collect())?;
         let orphans = self.orphans.iter().map(|it| (it.provider, &*it.external_id, it.order));

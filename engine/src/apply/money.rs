@@ -1,0 +1,166 @@
+//! What a movement of money does to the state: to books, and to what its order holds.
+
+use crate::book::Book;
+use crate::event::{Event, MoneyEvent, MoveKind, MoveReason, Moved, ProviderKind};
+use crate::ids::{OrderId, ProviderId};
+use crate::money::Micros;
+use crate::order::{Held, Order, OrderRef, OrderStatus, Outlay};
+use crate::state::{State, WriteOff};
+
+impl State {
+    pub(super) fn apply_money(&mut self, event: &MoneyEvent) {
+        let MoneyEvent::Moved(moved) = event;
+        self.post(moved);
+        match moved.order {
+            Some(order) => self.move_for(order, moved),
+            None => {
+                let is_orders = |book| {
+                    matches!(book, Book::Escrow(_) | Book::EscrowBonus(_) | Book::Receivable(_))
+                };
+                assert!(!moved.legs.iter().any(|leg| is_orders(leg.book)), "it is for no order");
+            }
+        }
+    }
+
+    /// The one place where money moves.
+    fn post(&mut self, moved: &Moved) {
+        assert!(moved.legs.len() > 1 && moved.legs.sum() == 0, "a movement balances");
+        for leg in moved.legs.iter() {
+            let stands = self.books.get_mut(leg.book).expect("a book's owner was opened");
+            *stands = stands.checked_add(leg.amount).expect("what begins has room in its books");
+        }
+    }
+
+    /// Notes what the order of a movement holds, and what was written off for it.
+    fn move_for(&mut self, named: OrderRef, moved: &Moved) {
+        let seq = self.counters.seq;
+        let order = self.orders.get_mut(named.id).expect("an event's order is in memory");
+        assert!(order.has_attempt(named.attempt), "it is of an attempt");
+        assert_eq!(named, order.reference_of(named.attempt), "an event names its order as it is");
+        for leg in moved.legs.iter() {
+            let held = match leg.book {
+                Book::Escrow(_) => &mut order.held.paid,
+                Book::EscrowBonus(_) => &mut order.held.bonus,
+                _ => continue,
+            };
+            assert_eq!(leg.book.account(), Some(order.account), "escrow is its order's buyer's");
+            *held = held.checked_add(leg.amount).expect("prices are bounded");
+        }
+        let of = order.provider;
+        let charged = -moved.legs.sum_of(|book| matches!(book, Book::Receivable(_)));
+        if charged != 0 {
+            let only = moved.legs.sum_of(|book| book == Book::Receivable(of));
+            assert_eq!(-charged, only, "a number is charged by its order's provider");
+            let charged = Micros(i64::try_from(charged).expect("a leg is an amount"));
+            let standing = order.outlay.take();
+            if charged.is_positive() {
+                assert_eq!(standing, None, "a number is charged once");
+                order.outlay = Some(Outlay { amount: charged, moved: seq });
+            } else {
+                let standing = standing.expect("a charge that is accounted for stands");
+                assert_eq!(standing.amount, charged.negated(), "it is accounted for whole");
+                let takes_back = moved.kind == MoveKind::Return;
+                assert!(!takes_back || moved.reverses == Some(standing.moved), "it is named");
+            }
+        }
+        let cost = order.cost;
+        match moved.kind {
+            MoveKind::WriteOff => self.write_off(named, moved),
+            MoveKind::Recovery => self.recover(named, moved),
+            MoveKind::Capture => {
+                let is_cost = |book| matches!(book, Book::Receivable(_) | Book::OwnStockCost);
+                let sold_for = moved.legs.sum_of(is_cost);
+                assert_eq!(sold_for, i128::from(cost.0), "a delivery pays what its number cost");
+            }
+            MoveKind::Deposit
+            | MoveKind::Spend
+            | MoveKind::Refund
+            | MoveKind::Charge
+            | MoveKind::Return => {}
+        }
+    }
+
+    /// The provider whose losses a movement changes, and by how much.
+    fn loss(&self, moved: &Moved) -> (ProviderId, Micros) {
+        let mut legs = moved.legs.iter();
+        let lost = legs.find_map(|leg| match leg.book {
+            Book::WriteOffs(provider) => Some((provider, leg.amount.negated())),
+            _ => None,
+        });
+        let (provider, amount) = lost.expect("a loss is a provider's");
+        let kind = self.provider(provider).map(|provider| provider.kind);
+        assert_eq!(kind, Some(ProviderKind::Driven), "own stock is bought from no provider");
+        (provider, amount)
+    }
+
+    fn write_off(&mut self, named: OrderRef, moved: &Moved) {
+        let (provider, amount) = self.loss(moved);
+        let reason = moved.reason.expect("a loss has a reason");
+        assert!(amount.is_positive(), "what is charged costs something");
+        // What no order has stayed at its own cost.
+        let is_its = reason == MoveReason::Stayed || amount == self.orders[named.id].cost;
+        assert!(is_its, "what an order's number cost is lost whole");
+        let moved = self.counters.seq;
+        let written = WriteOff { provider, amount, reason, moved, reversed: false };
+        let before = self.write_offs.insert((named.id, named.attempt), written);
+        assert_eq!(before, None, "an attempt is charged once");
+    }
+
+    fn recover(&mut self, named: OrderRef, moved: &Moved) {
+        let (provider, amount) = self.loss(moved);
+        let key = (named.id, named.attempt);
+        let written = self.write_offs.get_mut(&key).expect("a reversal is of a loss");
+        let reversed = (written.provider, written.amount.negated(), Some(written.moved));
+        assert!(!written.reversed, "a loss is reversed once");
+        assert_eq!((provider, amount, moved.reverses), reversed, "it is reversed whole");
+        written.reversed = true;
+        // What was only feared may still be charged.
+        if written.reason == MoveReason::InDoubt {
+            self.write_offs.remove(&key);
+        }
+    }
+
+    /// After a group: every order of its events holds what it has to.
+    pub(super) fn check_money(&self, events: &[Event]) {
+        let mut checked = OrderId(0);
+        for event in events {
+            let Some(OrderRef { id, .. }) = event.order().filter(|order| order.id != checked)
+            else {
+                continue;
+            };
+            checked = id;
+            if let Some(order) = self.orders.get(id)
+                && let Some(complaint) = self.money_complaint(order)
+            {
+                panic!("order {id} {complaint}");
+            }
+        }
+    }
+
+    /// What is wrong with what an order holds; `None` if nothing is.
+    pub(crate) fn money_complaint(&self, order: &Order) -> Option<&'static str> {
+        let Held { paid, bonus } = order.held;
+        let held = paid.checked_add(bonus)?;
+        let driven = self.providers[order.provider].kind == ProviderKind::Driven;
+        let is_bought = driven && order.assignment.is_some();
+        let charged = order.outlay.map_or(Micros::ZERO, |outlay| outlay.amount);
+        let (in_escrow, is_charged) = match order.status {
+            OrderStatus::Escrow => (order.price, Some(is_bought)),
+            // A charge stands until the number is known to be given back.
+            OrderStatus::Refunded if is_bought => (Micros::ZERO, None),
+            OrderStatus::Delivered | OrderStatus::Refunded => (Micros::ZERO, Some(false)),
+        };
+        let owed = match is_charged {
+            Some(true) => order.cost,
+            Some(false) => Micros::ZERO,
+            None => charged,
+        };
+        let rules = [
+            (paid < Micros::ZERO || bonus < Micros::ZERO, "holds less than nothing"),
+            (held != in_escrow, "does not hold in escrow what it has to"),
+            (charged != owed, "has not been charged what its number cost"),
+            (charged != Micros::ZERO && charged != order.cost, "was charged another amount"),
+        ];
+        rules.iter().find(|(broken, _)| *broken).map(|(_, complaint)| *complaint)
+    }
+}
