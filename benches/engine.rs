@@ -12,8 +12,8 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use nexnum_engine::Engine;
 use nexnum_engine::audit::audit;
 use nexnum_engine::command::{
-    Caller, Command, Deposit, Finish, Incoming, IngestMessage, ListOffers, LoadStock, OpenAccount,
-    PlaceOrder, Pulse, RegisterProvider, Reply, Timings,
+    Caller, Command, Deposit, Finish, Incoming, IngestMessage, ListOffers, LoadStock, NewPayment,
+    OpenAccount, PlaceOrder, Pulse, RegisterProvider, Reply, Timings,
 };
 use nexnum_engine::event::{
     Arrival, MessageIdentity, MessageKind, MessageWay, ProviderKind, Routing, Terms,
@@ -65,7 +65,11 @@ impl Market {
             let name = format!("account {id}").into();
             market.must(&Command::OpenAccount(OpenAccount { name, credit_limit: Micros::ZERO }));
             let (account, amount) = (AccountId(id), Micros::units(1_000_000));
-            market.must(&Command::Deposit(Deposit { account, amount, reference: 1 }));
+            market.must(&Command::Deposit(Deposit {
+                account,
+                payment: NewPayment::new("bank", amount, 1),
+                sealed: None,
+            }));
         }
         for id in 1..=OFFERS {
             let (provider, offers) = (ProviderId(1), vec![(product(id), CarrierId::ANY)]);

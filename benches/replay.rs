@@ -13,8 +13,8 @@ use nexnum::market::replay::Replay;
 use nexnum_engine::Engine;
 use nexnum_engine::audit::state_hash;
 use nexnum_engine::command::{
-    Caller, Command, Deposit, Finish, Incoming, IngestMessage, ListOffers, LoadStock, OpenAccount,
-    PlaceOrder, Pulse, RegisterProvider, Timings,
+    Caller, Command, Deposit, Finish, Incoming, IngestMessage, ListOffers, LoadStock, NewPayment,
+    OpenAccount, PlaceOrder, Pulse, RegisterProvider, Timings,
 };
 use nexnum_engine::event::{
     Arrival, MessageIdentity, MessageKind, MessageWay, ProviderKind, Routing, Terms,
@@ -96,7 +96,11 @@ impl Writer {
             let name = format!("account {id}").into();
             self.execute(&Command::OpenAccount(OpenAccount { name, credit_limit: Micros::ZERO }));
             let (account, amount) = (AccountId(id), Micros::units(1_000_000));
-            self.execute(&Command::Deposit(Deposit { account, amount, reference: 1 }));
+            self.execute(&Command::Deposit(Deposit {
+                account,
+                payment: NewPayment::new("bank", amount, 1),
+                sealed: None,
+            }));
         }
         for id in 1..=OFFERS {
             let (provider, offers) = (ProviderId(1), vec![(product(id), CarrierId::ANY)]);

@@ -2,7 +2,7 @@
 //!
 //! What we owe stands above zero, what we have or are owed below it.
 
-use crate::ids::{AccountId, ProviderId};
+use crate::ids::{AccountId, ProviderId, RailId};
 
 /// A place where money stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,11 +35,33 @@ pub enum Book {
     ExchangeDifferences,
     /// What sold numbers of own stock cost.
     OwnStockCost,
-    /// Deposits from outside.
-    CashIn,
+    /// What came in by a rail, less what was paid out by it.
+    Rail(RailId),
 }
 
 impl Book {
+    /// The provider whose it is, where it is one's.
+    #[must_use]
+    pub const fn provider(self) -> Option<ProviderId> {
+        match self {
+            Self::Prepaid(provider)
+            | Self::Payable(provider)
+            | Self::Receivable(provider)
+            | Self::WriteOffs(provider) => Some(provider),
+            Self::Available(_)
+            | Self::Bonus(_)
+            | Self::Escrow(_)
+            | Self::EscrowBonus(_)
+            | Self::Hold(_)
+            | Self::Revenue
+            | Self::Fees
+            | Self::Adjustments
+            | Self::ExchangeDifferences
+            | Self::OwnStockCost
+            | Self::Rail(_) => None,
+        }
+    }
+
     /// The customer whose it is, where it is one's.
     #[must_use]
     pub const fn account(self) -> Option<AccountId> {
@@ -58,7 +80,7 @@ impl Book {
             | Self::Adjustments
             | Self::ExchangeDifferences
             | Self::OwnStockCost
-            | Self::CashIn => None,
+            | Self::Rail(_) => None,
         }
     }
 }

@@ -4,12 +4,12 @@
 //! a book that nothing was moved to stands at zero.
 
 use crate::book::Book;
-use crate::ids::{AccountId, ProviderId};
+use crate::ids::{AccountId, ProviderId, RailId};
 use crate::money::Micros;
 
 const OF_CUSTOMER: usize = 5;
 const OF_PROVIDER: usize = 4;
-const OF_BUSINESS: usize = 6;
+const OF_BUSINESS: usize = 5;
 
 /// All books. Owners' ids are dense, so their books are flat lists.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,6 +17,7 @@ pub(crate) struct Books {
     customers: Vec<[Micros; OF_CUSTOMER]>,
     providers: Vec<[Micros; OF_PROVIDER]>,
     business: [Micros; OF_BUSINESS],
+    rails: Vec<[Micros; 1]>,
 }
 
 /// Where a book is: in which list, in which row of it, and at which place there.
@@ -24,6 +25,7 @@ enum At {
     Customer(usize, usize),
     Provider(usize, usize),
     Business(usize),
+    Rail(usize),
 }
 
 const fn place(book: Book) -> At {
@@ -42,7 +44,7 @@ const fn place(book: Book) -> At {
         Book::Adjustments => At::Business(2),
         Book::ExchangeDifferences => At::Business(3),
         Book::OwnStockCost => At::Business(4),
-        Book::CashIn => At::Business(5),
+        Book::Rail(id) => At::Rail(id.0 as usize),
     }
 }
 
@@ -57,12 +59,18 @@ impl Books {
         grow(&mut self.providers, provider.0.into());
     }
 
+    /// Makes room for the rail with the next id.
+    pub(crate) fn open_rail(&mut self, rail: RailId) {
+        grow(&mut self.rails, rail.0.into());
+    }
+
     /// What stands in a book.
     pub(crate) fn get(&self, book: Book) -> Micros {
         let stands = match place(book) {
             At::Customer(row, at) => self.customers.get(row).map(|books| books[at]),
             At::Provider(row, at) => self.providers.get(row).map(|books| books[at]),
             At::Business(at) => Some(self.business[at]),
+            At::Rail(row) => self.rails.get(row).map(|[stands]| *stands),
         };
         stands.unwrap_or_default()
     }
@@ -73,6 +81,7 @@ impl Books {
             At::Customer(row, at) => Some(&mut self.customers.get_mut(row)?[at]),
             At::Provider(row, at) => Some(&mut self.providers.get_mut(row)?[at]),
             At::Business(at) => Some(&mut self.business[at]),
+            At::Rail(row) => Some(&mut self.rails.get_mut(row)?[0]),
         }
     }
 
@@ -88,7 +97,6 @@ impl Books {
             Book::Adjustments,
             Book::ExchangeDifferences,
             Book::OwnStockCost,
-            Book::CashIn,
         ];
         let customers = (0..OF_CUSTOMER).flat_map(|at| {
             let all = (0u32..).map(AccountId).zip(&self.customers);
@@ -99,7 +107,13 @@ impl Books {
             all.map(move |(id, books)| (PROVIDERS[at](id), books[at]))
         });
         let business = BUSINESS.into_iter().zip(self.business);
-        customers.chain(providers).chain(business).filter(|(_, amount)| *amount != Micros::ZERO)
+        let rails = (0u16..=u16::MAX).map(|id| Book::Rail(RailId(id)));
+        let rails = rails.zip(self.rails.iter().map(|[stands]| *stands));
+        customers
+            .chain(providers)
+            .chain(business)
+            .chain(rails)
+            .filter(|(_, amount)| *amount != Micros::ZERO)
     }
 }
 
@@ -119,6 +133,7 @@ mod tests {
         let (account, provider) = (AccountId(2), ProviderId(1));
         books.open_account(account);
         books.open_provider(provider);
+        books.open_rail(RailId(1));
         let all = [
             Book::Available(AccountId(1)),
             Book::Available(account),
@@ -135,7 +150,7 @@ mod tests {
             Book::Adjustments,
             Book::ExchangeDifferences,
             Book::OwnStockCost,
-            Book::CashIn,
+            Book::Rail(RailId(1)),
         ];
         for (book, amount) in all.into_iter().rev().zip(1..) {
             *books.get_mut(book).unwrap() = Micros(amount);

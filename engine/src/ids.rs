@@ -38,6 +38,8 @@ ids! {
     CarrierId(u16);
     /// One provider's standing terms for a product.
     OfferId(u32);
+    /// A way by which money comes in and goes out: a bank account, a card processor, a coin.
+    RailId(u16);
     /// A load of numbers into own stock.
     LoadId(u32);
     /// An order and its activation, which share it.

@@ -2,8 +2,6 @@
 //!
 //! Leaves to others: what the grid has room for (`grid`), which amounts are money (`money`).
 
-use crate::money::Micros;
-
 /// How long a closed order stays in memory, where a late message still finds it.
 pub const CLOSED_KEPT_MS: u64 = 60 * 60 * 1000;
 /// How long an idempotency key is remembered: the published 48 hours.
@@ -57,8 +55,12 @@ pub const NUMBERS_MAX: usize = 20_000_000;
 /// Keys that values are sealed under and that live: two an account, one a person, a day, a load and
 /// a rental. A state holds them in some 100 MB.
 pub const SEAL_KEYS_MAX: usize = 1_000_000;
-/// All deposits together: every sum of books stays inside `i64` with room to spare.
-pub const CASH_IN_MAX: Micros = Micros(i64::MAX / 4);
-/// The most that a book may hold for an order to begin that may move more into it, in micros: what
-/// a billion open orders may still move fits above it.
+/// Bytes of a payment's reference.
+pub const REFERENCE_LEN_MAX: usize = 255;
+/// Rails: a mistyped name makes one, and they are few.
+pub const RAILS_MAX: u16 = 256;
+/// Bytes of a rail's name.
+pub const RAIL_NAME_LEN_MAX: usize = 32;
+/// The most that a book may hold, in micros, for an order to begin, or a payment, that may move more
+/// into it: what a billion open orders may still move fits above it.
 pub const BOOK_MAX: u64 = i64::MAX as u64 / 2;

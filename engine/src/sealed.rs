@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::ids::{AccountId, OfferId, OrderId, PersonId};
-use crate::limits::{CALLBACK_LEN_MAX, NAME_LEN_MAX, TEXT_LEN_MAX};
+use crate::limits::{CALLBACK_LEN_MAX, NAME_LEN_MAX, REFERENCE_LEN_MAX, TEXT_LEN_MAX};
 
 /// The name of a key that values are sealed under: 128 random bits, never given to another key.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -102,7 +102,8 @@ impl Purpose {
     pub const fn len_max(self) -> usize {
         match self {
             Self::Text | Self::Address | Self::Reason | Self::EndUser => TEXT_LEN_MAX,
-            Self::Code | Self::Sender | Self::Number | Self::Reference | Self::Name => NAME_LEN_MAX,
+            Self::Code | Self::Sender | Self::Number | Self::Name => NAME_LEN_MAX,
+            Self::Reference => REFERENCE_LEN_MAX,
             Self::CallbackBody => CALLBACK_LEN_MAX,
         }
     }

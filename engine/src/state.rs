@@ -3,16 +3,23 @@
 //! Reading is public; only `apply` changes it. All tables iterate in key order,
 //! so the same events leave the same state on every machine.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+mod parts;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(crate) use parts::Pool;
+pub use parts::{
+    Account, Counters, GivenUp, Key, NamedPurchase, Offer, Orphan, Paid, PaidTo, Provider,
+    Quarantined, Seen, WriteOff,
+};
 
 use crate::activation::ActivationState;
 use crate::book::Book;
 use crate::books::Books;
 use crate::callbacks::Callbacks;
-use crate::event::{Epoch, LedgerTerms, MoveReason, ProviderKind, ProviderWord, Scope};
+use crate::event::{Epoch, LedgerTerms, ProviderKind, ProviderWord};
 use crate::ids::{
-    AccountId, CarrierId, KeyId, LoadId, MessageId, Number, OfferId, OrderId, OrderNumber, Product,
-    ProviderId, Seq,
+    AccountId, CarrierId, KeyId, Number, OfferId, OrderId, Product, ProviderId, RailId, Seq,
 };
 use crate::limits::{CLOSED_KEPT_MS, LAST_LOOK_MS, REPLIES_KEPT_MS};
 use crate::money::Micros;
@@ -21,175 +28,6 @@ use crate::replies::{Replies, StoredReply};
 use crate::seal_keys::SealKeys;
 use crate::table::{Aged, Table};
 use crate::time::Time;
-
-/// A customer's account. Its money is in the books.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Account {
-    /// Unique name.
-    pub name: Box<str>,
-    /// How far below zero the wallet may go.
-    pub credit_limit: Micros,
-    /// When it was opened.
-    pub opened_at: Time,
-    /// The number of its last order; 0 before the first.
-    pub orders: OrderNumber,
-}
-
-/// An API key.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Key {
-    /// Whose; 0 for operators.
-    pub account: AccountId,
-    /// What it may do.
-    pub scope: Scope,
-    /// SHA-256 of the key.
-    pub hash: [u8; 32],
-    /// Its first characters.
-    pub prefix: Box<str>,
-    /// It has been revoked.
-    pub revoked: bool,
-}
-
-/// A provider.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Provider {
-    /// Unique name.
-    pub name: Box<str>,
-    /// Where its numbers come from.
-    pub kind: ProviderKind,
-}
-
-/// One provider's standing terms for a product.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Offer {
-    /// Whose.
-    pub provider: ProviderId,
-    /// For what.
-    pub product: Product,
-    /// For which carrier, or `ANY`.
-    pub carrier: CarrierId,
-    /// What the provider charges.
-    pub cost: Micros,
-    /// What we sell it for.
-    pub price: Micros,
-    /// Units at the last recorded change; own stock counts its pool instead.
-    pub stock: u32,
-}
-
-/// The numbers of an offer of own stock.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Pool {
-    /// In stock, next to be sold first.
-    pub(crate) next: VecDeque<Number>,
-}
-
-/// A purchase whose outcome was never known and that no order waits for any more: its
-/// number may still turn up at the provider.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct GivenUp {
-    /// When it was given up.
-    pub at: Time,
-    /// The order that it was made for.
-    pub order: OrderId,
-    /// The attempt, since an order may give up several.
-    pub attempt: u8,
-    /// Where it was made.
-    pub provider: ProviderId,
-    /// What was bought.
-    pub product: Product,
-    /// When its order was placed.
-    pub placed_at: Time,
-}
-
-impl GivenUp {
-    /// By age, then by what makes it another one.
-    pub(crate) const fn key(&self) -> (Time, OrderId, u8) {
-        (self.at, self.order, self.attempt)
-    }
-}
-
-/// What a provider charges for an attempt of an order that no buyer paid for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct WriteOff {
-    /// Who charges.
-    pub provider: ProviderId,
-    /// How much.
-    pub amount: Micros,
-    /// Why it is a loss.
-    pub reason: MoveReason,
-    /// The position of the movement.
-    pub moved: Seq,
-    /// It was reversed.
-    pub reversed: bool,
-}
-
-/// A purchase that no order has and that has to go back to its provider.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Orphan {
-    /// For which order it was bought.
-    pub order: OrderId,
-    /// In which attempt.
-    pub attempt: u8,
-    /// When the provider takes it back first.
-    pub from: Time,
-    /// What it costs.
-    pub cost: Micros,
-}
-
-/// A purchase that was answered with its id and without a number.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct NamedPurchase {
-    /// Where it was made.
-    pub provider: ProviderId,
-    /// The provider's id of it.
-    pub external_id: Box<str>,
-    /// What it costs.
-    pub cost: Micros,
-    /// It was found to have no order, and goes back.
-    pub is_orphan: bool,
-}
-
-/// A number of own stock that rests after a refund, so that a late message to its last
-/// buyer does not reach the next one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Quarantined {
-    /// Until when.
-    pub until: Time,
-    /// The offer it is of.
-    pub offer: OfferId,
-    /// Which.
-    pub number: Number,
-}
-
-/// What a number of own stock has received, of orders that have left memory.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Seen {
-    /// When the last of these orders ended.
-    pub last: Time,
-    /// What makes the messages the same when they come again, the newest last.
-    pub digests: Vec<u128>,
-}
-
-/// Counters from which ids come; each holds the last id given.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Counters {
-    /// Events applied.
-    pub seq: Seq,
-    /// Accounts.
-    pub account: AccountId,
-    /// Keys.
-    pub key: KeyId,
-    /// Providers.
-    pub provider: ProviderId,
-    /// Carriers.
-    pub carrier: CarrierId,
-    /// Orders.
-    pub order: OrderId,
-    /// Messages.
-    pub message: MessageId,
-    /// Loads of own stock.
-    pub load: LoadId,
-}
 
 /// The state. Equal states have equal hashes (`audit::state_hash`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -203,7 +41,10 @@ pub struct State {
     pub(crate) keys: Table<KeyId, Key>,
     /// Hashes of all keys, revoked ones too.
     pub(crate) key_hashes: BTreeSet<[u8; 32]>,
-    pub(crate) deposits: BTreeMap<(AccountId, u128), Micros>,
+    pub(crate) rails: Table<RailId, Box<str>>,
+    pub(crate) rail_ids: BTreeMap<Box<str>, RailId>,
+    /// Every payment by its rail and the digest of its reference.
+    pub(crate) payments: BTreeMap<(RailId, u128), Paid>,
     pub(crate) providers: Table<ProviderId, Provider>,
     pub(crate) carriers: Table<CarrierId, Box<str>>,
     pub(crate) carrier_ids: BTreeMap<Box<str>, CarrierId>,
@@ -302,6 +143,22 @@ impl State {
     /// All carriers' names by id.
     pub fn carriers(&self) -> impl Iterator<Item = (CarrierId, &str)> {
         self.carriers.iter().map(|(id, name)| (id, &**name))
+    }
+
+    /// A rail's id.
+    #[must_use]
+    pub fn rail(&self, name: &str) -> Option<RailId> {
+        self.rail_ids.get(name).copied()
+    }
+
+    /// All rails' names by id.
+    pub fn rails(&self) -> impl Iterator<Item = (RailId, &str)> {
+        self.rails.iter().map(|(id, name)| (id, &**name))
+    }
+
+    /// All payments by rail and the digest of their references.
+    pub fn payments(&self) -> impl Iterator<Item = (RailId, u128, Paid)> {
+        self.payments.iter().map(|((rail, reference), paid)| (*rail, *reference, *paid))
     }
 
     /// An offer.
@@ -486,7 +343,8 @@ impl State {
         self.deadlines.first().map(|(at, _)| *at)
     }
 
-    /// When the next pulse has work: an expiry, a rested number, something old enough to retire.
+    /// When the next pulse has work: an expiry, a number that has rested, or something old
+    /// enough to retire.
     /// `archived` is what that pulse will say of history.
     #[must_use]
     pub fn next_pulse(&self, archived: Time) -> Option<Time> {

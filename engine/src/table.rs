@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 
-use crate::ids::{AccountId, CarrierId, KeyId, OfferId, OrderId, ProviderId};
+use crate::ids::{AccountId, CarrierId, KeyId, OfferId, OrderId, ProviderId, RailId};
 use crate::time::Time;
 
 /// Slots of a page: 2 KiB of pointers. A page that is empty is given back, so that one
@@ -38,7 +38,15 @@ macro_rules! dense {
     )*};
 }
 
-dense!(AccountId(u32), KeyId(u32), ProviderId(u16), CarrierId(u16), OfferId(u32), OrderId(u64));
+dense!(
+    AccountId(u32),
+    KeyId(u32),
+    ProviderId(u16),
+    CarrierId(u16),
+    RailId(u16),
+    OfferId(u32),
+    OrderId(u64)
+);
 
 #[derive(Clone, Debug)]
 struct Page<T> {

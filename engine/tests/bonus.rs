@@ -7,7 +7,7 @@ use nexnum_engine::audit::audit;
 use nexnum_engine::book::Book;
 use nexnum_engine::command::{
     AssignNumber, Caller, Cancel, Command, Deposit, Incoming, IngestMessage, ListOffers,
-    NextAttempt, OpenAccount, PlaceOrder, Pulse, RegisterProvider, Timings,
+    NewPayment, NextAttempt, OpenAccount, PlaceOrder, Pulse, RegisterProvider, Timings,
 };
 use nexnum_engine::event::{
     Arrival, Event, Legs, MessageIdentity, MessageKind, MessageWay, MoneyEvent, MoveKind, Moved,
@@ -36,7 +36,8 @@ impl Market {
         let mut market = Self { recorded: Recorded::new(Policy::default()), now: START };
         let product = Product { country: CountryId(1), service: ServiceId(1) };
         market.run(OpenAccount { name: "ann".into(), credit_limit: Micros::ZERO });
-        market.run(Deposit { account: ANN, amount: Micros(100), reference: 1 });
+        let payment = NewPayment::new("bank", Micros(100), 1);
+        market.run(Deposit { account: ANN, payment, sealed: None });
         market.run(RegisterProvider { name: "hero".into(), kind: ProviderKind::Driven });
         let offers = vec![(product, CarrierId::ANY)];
         market.run(ListOffers { provider: ProviderId(1), offers });
@@ -87,7 +88,7 @@ impl Market {
 
     fn assign(&mut self) {
         let (order, attempt) =
-            (OrderId(1), self.recorded.state().order(OrderId(1)).unwrap().attempt);
+            (OrderId(1), self.recorded.state().order(OrderId(1)).expect("it is placed").attempt);
         let (number, external_id) = (Number(10_001), "x1".into());
         let (cost, charged, carrier, timings) = (None, None, None, TIMINGS);
         self.run(AssignNumber {

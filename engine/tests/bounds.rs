@@ -7,8 +7,9 @@ use common::model::Model;
 use common::proof::Recorded;
 use nexnum_engine::callback::{CallbackFailure, CallbackOutcome};
 use nexnum_engine::command::{
-    AcceptClock, BeginEpoch, Command, Deposit, Effect, FailOrder, OpenLedger, PlaceOrder,
-    PriceOffers, Pulse, ReceiveCallback, RecordClockStep, Reply, SettleCallback, Timings,
+    AcceptClock, BeginEpoch, Command, Deposit, Effect, FailOrder, NewPayment, OpenLedger,
+    PlaceOrder, PriceOffers, Pulse, ReceiveCallback, RecordClockStep, Reply, SettleCallback,
+    Timings,
 };
 use nexnum_engine::event::{
     CatalogVersion, ClockJump, Epoch, LedgerTerms, OfferTerms, Routing, Terms,
@@ -69,8 +70,8 @@ fn a_pulse_counts_its_own_events_whatever_the_batch_holds() {
     let mut recorded = market();
     recorded.execute(START, &order(TERMS, Micros(50))).unwrap();
     let (mut engine, mut groups) = (recorded.engine, Groups::new());
-    let deposit =
-        Command::Deposit(Deposit { account: AccountId(1), amount: Micros(1), reference: 99 });
+    let payment = NewPayment::new("bank", Micros(1), 99);
+    let deposit = Command::Deposit(Deposit { account: AccountId(1), payment, sealed: None });
     engine.execute(Head::system(START), &deposit, &mut groups).unwrap();
     let now = START.plus_ms(180_000);
     for expected in [1, 0] {
@@ -110,8 +111,8 @@ fn a_pulse_retires_few_at_once_and_the_next_goes_on() {
         assert_eq!(model.execute(at, command), Ok(answer), "{command:?}");
         (answer, recorded.state().orders().count(), recorded.state().replies().count())
     };
-    let amount = Micros(1_000_000);
-    both(START, &Command::Deposit(Deposit { account: AccountId(1), amount, reference: 7 }));
+    let payment = NewPayment::new("bank", Micros(1_000_000), 7);
+    both(START, &Command::Deposit(Deposit { account: AccountId(1), payment, sealed: None }));
     let mut end = START;
     for id in 1..=count {
         let Command::PlaceOrder(mut place) = order(TERMS, Micros(50)) else { unreachable!() };

@@ -67,11 +67,11 @@ const fn contrary(closing: Closing) -> Closing {
 fn damaged(event: &Event, choice: u64) -> Option<Event> {
     let mut event = event.clone();
     match &mut event {
-        Event::Account(event) => damage_account(event, choice),
+        Event::Account(event) => damage_account(event),
         Event::Offer(event) => damage_offer(event, choice),
         Event::Order(event) => damage_order(event, choice)?,
         Event::Callback(event) => damage_callback(event, choice),
-        Event::Money(MoneyEvent::Moved(moved)) => damage_moved(moved, choice)?,
+        Event::Money(event) => damage_money(event, choice)?,
         Event::Memory(MemoryEvent::Retired { .. }) | Event::Ledger(_) => return None,
         Event::Upstream(event) => damage_upstream(event, choice),
         Event::Memory(MemoryEvent::MessagesRemembered { order }) => order.0 = u64::MAX,
@@ -83,15 +83,11 @@ fn damaged(event: &Event, choice: u64) -> Option<Event> {
 
 const UNKNOWN: AccountId = AccountId(4_000_000);
 
-fn damage_account(event: &mut AccountEvent, choice: u64) {
+fn damage_account(event: &mut AccountEvent) {
     match event {
         AccountEvent::AccountOpened { account, .. } => account.0 += 1,
         AccountEvent::KeyIssued { account, .. } => *account = UNKNOWN,
         AccountEvent::KeyRevoked { key } => key.0 += 1_000_000,
-        AccountEvent::Deposited { account, amount, .. } => match choice % 2 {
-            0 => *account = UNKNOWN,
-            _ => add(amount),
-        },
     }
 }
 
@@ -157,6 +153,24 @@ fn damage_upstream(event: &mut UpstreamEvent, choice: u64) {
             damage_name(order, choice);
         }
     }
+}
+
+fn damage_money(event: &mut MoneyEvent, choice: u64) -> Option<()> {
+    match event {
+        MoneyEvent::RailNamed { rail, .. } => rail.0 += 1,
+        MoneyEvent::Deposited { account, payment, .. } => match choice % 3 {
+            0 => *account = UNKNOWN,
+            1 => payment.rail.0 += 1_000,
+            _ => add(&mut payment.amount),
+        },
+        MoneyEvent::ProviderPaid { provider, payment, .. } => match choice % 3 {
+            0 => *provider = ProviderId(u16::MAX),
+            1 => payment.rail.0 += 1_000,
+            _ => add(&mut payment.amount),
+        },
+        MoneyEvent::Moved(moved) => return damage_moved(moved, choice),
+    }
+    Some(())
 }
 
 /// Alters a movement: its order, one leg alone, or as much in two legs, so that it balances. `None`

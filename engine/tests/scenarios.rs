@@ -51,6 +51,7 @@ scenarios! {
     a_callback_is_kept_until_it_is_processed
     a_refused_callback_is_kept_apart
     a_deposit_is_credited_once
+    a_provider_is_paid_what_it_is_owed_and_more
     accounts_keys_and_providers
     a_last_look_comes_before_a_time_out
     a_provider_that_charges_for_a_refunded_order_is_owed

@@ -21,7 +21,9 @@ use nexnum::order::claim::Wish;
 use nexnum::server::config::Config;
 use nexnum::server::{self, Rooms, Running};
 use nexnum::supply::config::OwnStockConfig;
-use nexnum_engine::command::{Deposit, IssueKey, ListOffers, LoadStock, OpenAccount, Request};
+use nexnum_engine::command::{
+    Deposit, IssueKey, ListOffers, LoadStock, NewPayment, OpenAccount, Request,
+};
 use nexnum_engine::group::Origin;
 use nexnum_engine::ids::{AccountId, CarrierId, Number, OfferId, OrderId, Product};
 use nexnum_engine::money::Micros;
@@ -111,7 +113,8 @@ async fn fill(rooms: &Rooms) {
     execute(rooms, OpenAccount { name: "a".into(), credit_limit: Micros::ZERO }).await;
     execute(rooms, issue(Some(account), TRADE_KEY)).await;
     execute(rooms, issue(None, ADMIN_KEY)).await;
-    execute(rooms, Deposit { account, amount: Micros::units(1_000), reference: 1 }).await;
+    let payment = NewPayment::new("bank", Micros::units(1_000), 1);
+    execute(rooms, Deposit { account, payment, sealed: None }).await;
     let offers = vec![(product(rooms), CarrierId::ANY)];
     execute(rooms, ListOffers { provider: rooms.supply.own, offers }).await;
     execute(rooms, LoadStock { offer, cost, price, numbers }).await;

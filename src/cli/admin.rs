@@ -143,9 +143,43 @@ pub(super) struct DepositArgs {
     /// The amount, above zero, as 12.50.
     #[arg(allow_negative_numbers = true, value_parser = values::amount)]
     amount: String,
-    /// Your reference of the payment; a repeat of it credits nothing.
+    #[command(flatten)]
+    payment: PaymentArgs,
+}
+
+/// What is said of a payment beside its amount.
+#[derive(Debug, Args)]
+pub(super) struct PaymentArgs {
+    /// Your reference of the payment; a repeat of it changes nothing.
     #[arg(long, value_name = "TEXT")]
     reference: String,
+    /// The way that the payment took, as you call it [default: manual].
+    #[arg(long, value_name = "NAME")]
+    rail: Option<String>,
+    /// What was paid in another currency.
+    #[arg(long, value_name = "AMOUNT", requires = "currency")]
+    paid: Option<String>,
+    /// That currency, as EUR.
+    #[arg(long, value_name = "CODE", requires = "rate")]
+    currency: Option<String>,
+    /// How much of the ledger's currency one unit of it was taken for.
+    #[arg(long, value_name = "RATE", requires = "paid")]
+    rate: Option<String>,
+}
+
+impl PaymentArgs {
+    /// The payment as the API takes it.
+    pub(super) fn body(self, amount: String) -> Value {
+        let Self { reference, rail, paid, currency, rate } = self;
+        let mut body = json!({ "amount": amount, "reference": reference });
+        if let Some(rail) = rail {
+            body["rail"] = rail.into();
+        }
+        if let Some(paid) = paid {
+            body["paid"] = json!({ "amount": paid, "currency": currency, "rate": rate });
+        }
+        body
+    }
 }
 
 pub(super) fn account(args: AccountArgs) -> Result<(), CliError> {
@@ -196,9 +230,8 @@ pub(super) fn key(args: KeyArgs) -> Result<(), CliError> {
 }
 
 pub(super) fn deposit(args: DepositArgs) -> Result<(), CliError> {
-    let DepositArgs { server, account, amount, reference } = args;
-    let body = json!({ "amount": amount, "reference": reference });
-    server.ask(Method::POST, &format!("accounts/{account}/deposits"), Some(body))
+    let DepositArgs { server, account, amount, payment } = args;
+    server.ask(Method::POST, &format!("accounts/{account}/deposits"), Some(payment.body(amount)))
 }
 
 /// Prints a line for each condition; without one says so, since an empty answer could be taken

@@ -44,6 +44,18 @@ enum Action {
         #[arg(value_parser = values::provider_name)]
         name: String,
     },
+    /// Record a payment that was made to a provider: it pays what the provider is owed, and the rest
+    /// stands there for what it charges next. Of own stock it pays what its numbers cost.
+    Pay {
+        /// The provider's name.
+        #[arg(value_parser = values::provider_name)]
+        name: String,
+        /// The amount, above zero, as 12.50.
+        #[arg(allow_negative_numbers = true, value_parser = values::amount)]
+        amount: String,
+        #[command(flatten)]
+        payment: admin::PaymentArgs,
+    },
     /// Print the URL of the callback for own stock: messages are posted to it as JSON,
     /// `{"number","text","sender"?,"id"?,"service"?}`. The URL holds a secret. Its address is
     /// that of --url, or else the one that the folder's configuration listens on.
@@ -83,6 +95,10 @@ pub(super) fn run(args: Args) -> Result<(), CliError> {
         Action::Sync { name } => {
             let segment = remote::path_segment(&name);
             server.ask(Method::POST, &format!("providers/{segment}/sync"), None)
+        }
+        Action::Pay { name, amount, payment } => {
+            let path = format!("providers/{}/payments", remote::path_segment(&name));
+            server.ask(Method::POST, &path, Some(payment.body(amount)))
         }
         Action::Callback { data: None, grace_s, .. } => {
             let body = grace_s.map_or(json!({}), |grace_s| json!({ "grace_s": grace_s }));

@@ -55,6 +55,17 @@ pub enum BootError {
         /// The version that wrote last.
         program: Box<str>,
     },
+    /// The key of the digests by which payments are told apart is not among the secrets, and there
+    /// are payments: with another key they would be credited twice.
+    #[error(
+        "{} does not have the key by which payments are told apart: put the file back that belongs \
+         to this ledger, from a backup",
+        path.display()
+    )]
+    IndexKeyMissing {
+        /// The file of secrets.
+        path: PathBuf,
+    },
     /// The machine's clock is too far from the ledger's last event to be believed by itself.
     #[error("{}", gap_text(.0))]
     ClockGap(ClockJump),
@@ -80,7 +91,7 @@ impl BootError {
     pub fn is_damage(&self) -> bool {
         match self {
             Self::Storage(error) => error.is_damage(),
-            Self::LostKeys(_) => true,
+            Self::LostKeys(_) | Self::IndexKeyMissing { .. } => true,
             Self::NotInitialised { .. }
             | Self::NotEmpty { .. }
             | Self::Io { .. }

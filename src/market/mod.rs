@@ -15,6 +15,7 @@ pub mod read_model;
 pub mod recent;
 pub mod replay;
 pub mod seal_keys;
+pub mod sealing;
 pub mod search;
 pub mod send;
 pub mod sequencer;

@@ -66,6 +66,7 @@ impl From<BootError> for Finding {
             | BootError::Rejected(_)
             | BootError::OtherCatalog { .. }
             | BootError::ClockGap(_)
+            | BootError::IndexKeyMissing { .. }
             | BootError::NoRandomness(_)
             | BootError::MasterKey { .. } => Self::Unreadable(error),
             BootError::LostKeys(lost) => Self::Damage { seq: None, reason: lost.to_string() },

@@ -1,11 +1,16 @@
-//! Wallets, and what fills them.
+//! Wallets, what fills them, and what providers are paid.
 
-mod deposit;
+mod payment;
+mod statement;
 mod wallet;
 
-use crate::market::Market;
+use nexnum_storage::reader::Reader;
 
-pub use deposit::Deposited;
+use crate::market::Market;
+use crate::market::sealing::Sealing;
+
+pub use payment::{DEFAULT_RAIL, PaymentError, PaymentRecorded, StatedPayment, converts};
+pub use statement::{PaymentView, StatementError};
 pub use wallet::TransactionsPage;
 
 /// What money needs.
@@ -13,4 +18,8 @@ pub use wallet::TransactionsPage;
 pub struct Money {
     /// The market whose wallets these are.
     pub market: Market,
+    /// What seals references of payments.
+    pub sealing: Sealing,
+    /// The ledger, for what statements say of payments.
+    pub ledger: Reader,
 }

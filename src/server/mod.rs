@@ -39,6 +39,7 @@ use crate::http::request_id::RequestIds;
 use crate::http::{self, Server, ServerLimits};
 use crate::keys::{self, NoRandomness};
 use crate::market::folder::{self, Opened};
+use crate::market::sealing::Sealing;
 use crate::market::{self, Market, Started, Threads, seal_keys};
 use crate::money::Money;
 use crate::order::{Orders, OwnStock};
@@ -97,15 +98,16 @@ pub struct Rooms {
 }
 
 impl Rooms {
-    /// The rooms of a market, with its connected providers.
+    /// The rooms of the market whose money it is, with its connected providers.
     #[must_use]
-    pub fn new(market: &Market, providers: Providers, own: OwnStock) -> Self {
+    pub fn new(money: Money, providers: Providers, own: OwnStock) -> Self {
+        let market = &money.market;
         Self {
             market: market.clone(),
             orders: Orders::new(market.clone(), providers, own),
             supply: Supply { market: market.clone(), own: own.provider },
-            money: Money { market: market.clone() },
             access: Access::new(market.clone()),
+            money,
         }
     }
 }
@@ -162,6 +164,7 @@ pub async fn start_on(
     let lost = seal_keys::look(&opened)?;
     let at = folder::begin_epoch(&mut opened)?;
     seal_keys::settle(&mut opened, &lost, at)?;
+    let sealing = Sealing::open(&opened)?;
     let Listeners { main: (listener, address), metrics: metrics_listener } = listeners;
     let callback = Arc::new(CallbackSecrets::open(&opened.folder)?);
     let seeds = [request_id_seed()?, request_id_seed()?];
@@ -181,7 +184,8 @@ pub async fn start_on(
         }
     };
     // 4. The rooms, and the workers before an order can be placed.
-    let rooms = Rooms::new(&market, connected, own);
+    let money = Money { market, sealing, ledger: under_way.ledger.clone() };
+    let rooms = Rooms::new(money, connected, own);
     let workers = Arc::new(Workers::start(&rooms.orders, under_way));
     let provider_set = ProviderSet::new(&rooms.orders, &workers, config.margin, bases);
     // 5. Last the faces and the listeners.

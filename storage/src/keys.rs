@@ -78,6 +78,12 @@ impl KeyFolder {
 }
 
 impl<D: FileDirectory> KeyFolder<D> {
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Draws a key and gives it out once it is durable under its name.
     ///
     /// # Errors

@@ -19,6 +19,7 @@ pub mod folder;
 pub mod format;
 pub mod history;
 mod identity;
+pub mod index_key;
 pub mod keys;
 pub mod ledger;
 pub mod manifest;

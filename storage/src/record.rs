@@ -9,16 +9,16 @@ use nexnum_engine::book::Book;
 use nexnum_engine::callback::{Callback, CallbackFailure, CallbackOutcome};
 use nexnum_engine::event::{
     AccountEvent, Arrival, AttemptEnd, AttemptError, CallbackEvent, CatalogVersion, Charged,
-    ClockJump, Closing, Completion, DestroyReason, Epoch, Event, LedgerEvent, LedgerTerms, Leg,
-    Legs, MemoryEvent, MessageIdentity, MessageKind, MessageWay, MoneyEvent, MoveKind, MoveReason,
-    Moved, OfferEvent, OfferTerms, OrderEvent, OrphanEnd, Placement, ProviderKind, ProviderWord,
-    Receipt, Routing, Scope, SealKeyEvent, SkipReason, SkippedAsk, SkippedAsks, Terms,
-    UpstreamEvent,
+    ClockJump, Closing, Completion, DestroyReason, Epoch, Event, ForeignAmount, LedgerEvent,
+    LedgerTerms, Leg, Legs, MemoryEvent, MessageIdentity, MessageKind, MessageWay, MoneyEvent,
+    MoveKind, MoveReason, Moved, OfferEvent, OfferTerms, OrderEvent, OrphanEnd, Payment, Placement,
+    ProviderKind, ProviderWord, Receipt, Routing, Scope, SealKeyEvent, SkipReason, SkippedAsk,
+    SkippedAsks, Terms, UpstreamEvent,
 };
 use nexnum_engine::group::{ActingFor, Actor, Idempotency, KeyUse, Made};
 use nexnum_engine::ids::{
     AccountId, CallbackId, CarrierId, CountryId, KeyId, LoadId, MessageId, Number, OfferId,
-    OrderId, OrderNumber, PersonId, Product, ProviderId, Seq, ServiceId,
+    OrderId, OrderNumber, PersonId, Product, ProviderId, RailId, Seq, ServiceId,
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::{FailReason, Held, Order, OrderRef, OrderStatus, Outlay};
@@ -26,8 +26,8 @@ use nexnum_engine::replies::StoredReply;
 use nexnum_engine::sealed::{KeyHandle, KeyOwner, SealedValue};
 use nexnum_engine::snapshot::Row;
 use nexnum_engine::state::{
-    Account, Counters, GivenUp, Key, NamedPurchase, Offer, Orphan, Provider, Quarantined, Seen,
-    WriteOff,
+    Account, Counters, GivenUp, Key, NamedPurchase, Offer, Orphan, Paid, PaidTo, Provider,
+    Quarantined, Seen, WriteOff,
 };
 use nexnum_engine::time::Time;
 
@@ -235,6 +235,7 @@ newtypes!(
     OrderNumber,
     PersonId,
     ProviderId,
+    RailId,
     Seq,
     ServiceId,
     Time,
@@ -303,6 +304,9 @@ structs! {
     Assignment { number, external_id, cancel_from, expires_at }
     Leg { book, amount }
     Moved { kind, reason, order, reverses, legs }
+    ForeignAmount { amount, currency, rate }
+    Payment { rail, amount, foreign, reference }
+    Paid { to, amount }
     Held { paid, bonus }
     Outlay { amount, moved }
     Message { id, digest, sender, text, code, received_at, late }
@@ -311,7 +315,7 @@ structs! {
         attempt, in_doubt, placed_at, deadline, status, state, awaits_another, assignment, messages,
         closed_at
     }
-    Counters { seq, account, key, provider, carrier, order, message, load }
+    Counters { seq, account, key, provider, carrier, order, message, load, rail }
     Account { name, credit_limit, opened_at, orders }
     Key { account, scope, hash, prefix, revoked }
     Provider { name, kind }
@@ -356,7 +360,8 @@ enums! {
     OrphanEnd { 1 GivenBack, 2 Stayed, 3 Gone }
     ProviderWord { 1 Cancelled, 2 Expired, 3 Finished, 4 Missing }
     MoveKind {
-        1 Deposit, 2 Spend, 3 Refund, 4 Capture, 5 WriteOff, 6 Recovery, 7 Charge, 8 Return
+        1 Deposit, 2 Spend, 3 Refund, 4 Capture, 5 WriteOff, 6 Recovery, 7 Charge, 8 Return,
+        9 ProviderPayment
     }
     MoveReason {
         1 NextAttempt, 2 NoNumbers, 3 InDoubt, 4 Cancelled, 5 TimedOut, 6 LateMessage,
@@ -367,13 +372,14 @@ enums! {
         6 Rental(order)
     }
     DestroyReason { 1 Retention, 2 Erasure, 3 Lost }
+    PaidTo { 1 Account(id), 2 Provider(id) }
     OrderStatus { 1 Escrow, 2 Delivered, 3 Refunded }
     ActivationState {
         1 Init, 2 Active, 3 Received, 4 Completed, 5 Cancelled, 6 TimedOut, 7 Failed
     }
     Book {
         1 Available(account), 2 Escrow(account), 3 Payable(provider), 4 WriteOffs(provider),
-        5 Revenue, 6 CashIn, 7 Bonus(account), 8 EscrowBonus(account), 9 Hold(account),
+        5 Revenue, 6 Rail(rail), 7 Bonus(account), 8 EscrowBonus(account), 9 Hold(account),
         10 Prepaid(provider), 11 Receivable(provider), 12 Fees, 13 Adjustments,
         14 ExchangeDifferences, 15 OwnStockCost
     }
@@ -382,7 +388,7 @@ enums! {
         2 Account(id, account),
         3 Book(book, amount),
         4 Key(id, key),
-        5 Deposit(id, reference, amount),
+        5 Payment(rail, reference, paid),
         6 Provider(id, provider),
         7 Carrier(id, name),
         8 Offer(offer),
@@ -402,6 +408,7 @@ enums! {
         23 Ledger(terms),
         24 Epoch(epoch),
         25 SealKey(handle, owner),
+        26 Rail(id, name),
     }
 }
 
@@ -409,7 +416,6 @@ events! {
     1 Account(AccountEvent::AccountOpened) { account, name, credit_limit },
     2 Account(AccountEvent::KeyIssued) { key, account, scope, hash, prefix },
     3 Account(AccountEvent::KeyRevoked) { key },
-    4 Account(AccountEvent::Deposited) { account, amount, reference },
     5 Offer(OfferEvent::ProviderRegistered) { provider, name, kind },
     6 Offer(OfferEvent::CarrierNamed) { carrier, name },
     7 Offer(OfferEvent::OffersListed) { provider, first, offers },
@@ -442,6 +448,9 @@ events! {
     116 Ledger(LedgerEvent::ClockAccepted)(jump),
     112 SealKey(SealKeyEvent::KeyMade) { handle, owner },
     113 SealKey(SealKeyEvent::KeyDestroyed) { handle, why },
+    37 Money(MoneyEvent::RailNamed) { rail, name },
+    38 Money(MoneyEvent::Deposited) { account, payment, sealed },
+    39 Money(MoneyEvent::ProviderPaid) { provider, payment, text },
     40 Money(MoneyEvent::Moved)(moved),
     34 Upstream(UpstreamEvent::PurchaseNamed) { order, provider, external_id, cost },
 }

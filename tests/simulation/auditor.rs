@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use nexnum_engine::book::Book;
 use nexnum_engine::event::{
-    AccountEvent, Event, MoneyEvent, MoveKind, MoveReason, Moved, OfferEvent, OrderEvent,
-    Placement, Receipt, Terms, UpstreamEvent,
+    Event, MoneyEvent, MoveKind, MoveReason, Moved, OfferEvent, OrderEvent, Placement, Receipt,
+    Terms, UpstreamEvent,
 };
 use nexnum_engine::group::{Head, KeyUse, Made};
-use nexnum_engine::ids::{AccountId, Number, OfferId, OrderId, ProviderId};
+use nexnum_engine::ids::{AccountId, Number, OfferId, OrderId, ProviderId, RailId};
 use nexnum_engine::limits::REPLIES_KEPT_MS;
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::OrderRef;
@@ -68,7 +68,7 @@ pub(crate) struct Auditor {
     /// How events name each order by now.
     named: BTreeMap<OrderId, OrderRef>,
     keys: BTreeMap<(AccountId, u128), (u128, Time)>,
-    references: BTreeSet<(AccountId, u128)>,
+    references: BTreeSet<(RailId, u128)>,
     /// Numbers of own stock that no order has.
     shelf: BTreeSet<(OfferId, Number)>,
     /// Those that rest after a refund.
@@ -107,19 +107,11 @@ impl Auditor {
     fn see(&mut self, at: Time, event: &Event) -> Result<(), String> {
         self.touched.extend(event.order().map(|order| order.id));
         match event {
-            Event::Account(AccountEvent::Deposited { account, reference, .. }) => {
-                let first = self.references.insert((*account, *reference));
-                need(first, || format!("a deposit of {account} was credited twice"))
-            }
             Event::Offer(event) => self.see_offer(at, event),
             Event::Order(event) => self.see_order(at, event),
             Event::Upstream(event) => self.see_upstream(event),
-            Event::Money(MoneyEvent::Moved(moved)) => self.see_moved(moved),
-            Event::Account(
-                AccountEvent::AccountOpened { .. }
-                | AccountEvent::KeyIssued { .. }
-                | AccountEvent::KeyRevoked { .. },
-            )
+            Event::Money(event) => self.see_money(event),
+            Event::Account(_)
             | Event::Memory(_)
             | Event::Callback(_)
             | Event::Ledger(_)
@@ -211,6 +203,17 @@ impl Auditor {
         }
     }
 
+    fn see_money(&mut self, event: &MoneyEvent) -> Result<(), String> {
+        match event {
+            MoneyEvent::Moved(moved) => self.see_moved(moved),
+            MoneyEvent::RailNamed { .. } => Ok(()),
+            MoneyEvent::Deposited { payment, .. } | MoneyEvent::ProviderPaid { payment, .. } => {
+                let paid = (payment.rail, payment.reference);
+                need(self.references.insert(paid), || format!("{paid:?} was recorded twice"))
+            }
+        }
+    }
+
     fn see_moved(&mut self, moved: &Moved) -> Result<(), String> {
         let mut sum = 0;
         for leg in moved.legs.iter() {
@@ -241,7 +244,7 @@ impl Auditor {
             MoveKind::Return => charged < 0 && outlay == 0,
             MoveKind::WriteOff => lost > 0 && known.is_none() && charged.abs() <= lost,
             MoveKind::Recovery => lost < 0 && known == Some(-lost),
-            MoveKind::Deposit => false,
+            MoveKind::Deposit | MoveKind::ProviderPayment => false,
         };
         need(fits, || format!("{moved:?} does not fit {held} in escrow and a loss of {known:?}"))?;
         if moved.kind == MoveKind::WriteOff {

@@ -83,7 +83,15 @@ fn directory(model: &ReadModel, state: &State) -> Result<(), String> {
     same("providers", shown.len(), state.providers().count())?;
     for (id, shown) in shown {
         same("its name", Some(&*shown.name), state.provider(id).map(|known| &*known.name))?;
-        same("its losses", shown.loss, state.balance(Book::WriteOffs(id)).negated())?;
+        let books = [
+            (shown.books.loss, Book::WriteOffs(id)),
+            (shown.books.prepaid, Book::Prepaid(id)),
+            (shown.books.receivable, Book::Receivable(id)),
+            (shown.books.payable.negated(), Book::Payable(id)),
+        ];
+        for (shown, book) in books {
+            same("its books", shown, state.balance(book).negated())?;
+        }
     }
     for (id, name) in state.carriers() {
         same("operator", directory.carrier(name), Some(id))?;

@@ -1,4 +1,4 @@
-//! What an event of accounts, keys or deposits does to the state.
+//! What an event of accounts or keys does to the state.
 
 use super::dense::next;
 use crate::event::{AccountEvent, Scope};
@@ -34,11 +34,6 @@ impl State {
                 let key = self.keys.get_mut(*key).expect("a revoked key was issued");
                 assert!(!key.revoked, "a key is revoked once");
                 key.revoked = true;
-            }
-            AccountEvent::Deposited { account, amount, reference } => {
-                assert!(amount.is_positive() && self.accounts.contains(*account));
-                let before = self.deposits.insert((*account, *reference), *amount);
-                assert_eq!(before, None, "a deposit is credited once");
             }
         }
     }

@@ -1,15 +1,43 @@
 //! What a movement of money does to the state: to books, and to what its order holds.
 
+use super::dense::next;
 use crate::book::Book;
-use crate::event::{Event, MoneyEvent, MoveKind, MoveReason, Moved, ProviderKind};
+use crate::event::{Event, MoneyEvent, MoveKind, MoveReason, Moved, Payment, ProviderKind};
 use crate::ids::{OrderId, ProviderId};
 use crate::money::Micros;
 use crate::order::{Held, Order, OrderRef, OrderStatus, Outlay};
-use crate::state::{State, WriteOff};
+use crate::state::{Paid, PaidTo, State, WriteOff};
 
 impl State {
     pub(super) fn apply_money(&mut self, event: &MoneyEvent) {
-        let MoneyEvent::Moved(moved) = event;
+        match event {
+            MoneyEvent::RailNamed { rail, name } => {
+                next(&mut self.counters.rail.0, rail.0);
+                self.books.open_rail(*rail);
+                let before = self.rail_ids.insert(name.clone(), *rail);
+                assert_eq!(before, None, "rails' names are unique");
+                self.rails.insert(*rail, name.clone());
+            }
+            MoneyEvent::Deposited { account, payment, .. } => {
+                assert!(self.accounts.contains(*account), "a payment is for an account");
+                self.pay(PaidTo::Account(*account), payment);
+            }
+            MoneyEvent::ProviderPaid { provider, payment, .. } => {
+                assert!(self.providers.contains(*provider), "a payment is for a provider");
+                self.pay(PaidTo::Provider(*provider), payment);
+            }
+            MoneyEvent::Moved(moved) => self.apply_moved(moved),
+        }
+    }
+
+    fn pay(&mut self, to: PaidTo, payment: &Payment) {
+        let Payment { rail, amount, reference, .. } = *payment;
+        assert!(amount.is_positive() && self.rails.contains(rail), "it comes by a known rail");
+        let before = self.payments.insert((rail, reference), Paid { to, amount });
+        assert_eq!(before, None, "a payment is recorded once");
+    }
+
+    fn apply_moved(&mut self, moved: &Moved) {
         self.post(moved);
         match moved.order {
             Some(order) => self.move_for(order, moved),
@@ -76,7 +104,8 @@ impl State {
             | MoveKind::Spend
             | MoveKind::Refund
             | MoveKind::Charge
-            | MoveKind::Return => {}
+            | MoveKind::Return
+            | MoveKind::ProviderPayment => {}
         }
     }
 

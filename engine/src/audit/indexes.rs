@@ -31,6 +31,7 @@ fn names(state: &State) -> bool {
     let names: BTreeSet<_> = state.accounts.values().map(|account| &account.name).collect();
     let hashes: BTreeSet<_> = state.keys.values().map(|key| &key.hash).collect();
     let carriers: BTreeMap<_, _> = state.carriers.iter().map(|(id, name)| (name, id)).collect();
+    let rails: BTreeMap<_, _> = state.rails().map(|(id, name)| (name, id)).collect();
     let offers = (1..).zip(&state.offers).all(|(id, offer)| {
         let key = (offer.provider, offer.product, offer.carrier);
         state.offer_ids.get(&key).is_some_and(|known| known.0 == id)
@@ -38,6 +39,7 @@ fn names(state: &State) -> bool {
     names.into_iter().eq(&state.account_names)
         && hashes.into_iter().eq(&state.key_hashes)
         && carriers.into_iter().eq(state.carrier_ids.iter().map(|(name, id)| (name, *id)))
+        && rails.into_iter().eq(state.rail_ids.iter().map(|(name, id)| (&**name, *id)))
         && offers
         && state.offer_ids.len() == state.offers.len()
 }
@@ -93,7 +95,7 @@ mod tests {
     use crate::command::Caller;
     use crate::command::{
         AssignNumber, Cancel, Command, Deposit, IssueKey, ListOffers, LoadStock, NameCarrier,
-        OpenAccount, PlaceOrder, RegisterProvider, Timings,
+        NewPayment, OpenAccount, PlaceOrder, RegisterProvider, Timings,
     };
     use crate::engine::Engine;
     use crate::event::{MoveReason, Routing, Terms};
@@ -140,7 +142,8 @@ mod tests {
             at += 1;
         };
         run(OpenAccount { name: "ann".into(), credit_limit: Micros::ZERO }.into());
-        run(Deposit { account: AccountId(1), amount: Micros(100), reference: 1 }.into());
+        let payment = NewPayment::new("bank", Micros(100), 1);
+        run(Deposit { account: AccountId(1), payment, sealed: None }.into());
         run(IssueKey { account: Some(AccountId(1)), hash: [1; 32], prefix: "nx".into() }.into());
         run(NameCarrier { name: "tele".into() }.into());
         for (name, kind) in [("own", ProviderKind::Own), ("hero", ProviderKind::Driven)] {
@@ -178,7 +181,7 @@ mod tests {
     fn every_index_is_held_against_its_table() {
         let sound = state();
         audit(&sound).expect("what the engine keeps is sound");
-        let changes: [(&str, Change); 14] = [
+        let changes: [(&str, Change); 15] = [
             ("a name", |state| state.account_names.pop_first().is_some()),
             ("a key's hash", |state| state.key_hashes.insert([9; 32])),
             ("a carrier's name", |state| state.carrier_ids.pop_first().is_some()),
@@ -196,7 +199,8 @@ mod tests {
             }),
             ("an age", |state| state.seen_ages.insert((Time(1), OWN, Number(10_001)))),
             ("an end upstream", |state| state.ended_upstream.insert(OrderId(9))),
-            ("a deposit", |state| state.deposits.pop_first().is_some()),
+            ("a payment", |state| state.payments.pop_first().is_some()),
+            ("a rail's name", |state| state.rail_ids.pop_first().is_some()),
         ];
         for (what, change) in changes {
             let mut state = sound.clone();

@@ -13,7 +13,7 @@ use crate::event::ProviderKind;
 use crate::ids::CallbackId;
 use crate::money::Micros;
 use crate::order::OrderStatus;
-use crate::state::State;
+use crate::state::{PaidTo, State};
 
 /// Checks every invariant that a state alone can show.
 ///
@@ -21,7 +21,7 @@ use crate::state::State;
 /// The first one that is broken, in words.
 pub fn audit(state: &State) -> Result<(), String> {
     sums_to_zero(state)?;
-    cash_is_deposits(state)?;
+    rails_are_payments(state)?;
     wallets_within_credit(state)?;
     escrow_is_open_orders(state)?;
     receivables_cover_outlays(state)?;
@@ -37,16 +37,27 @@ fn sums_to_zero(state: &State) -> Result<(), String> {
     if sum == 0 { Ok(()) } else { Err(format!("the books sum to {sum} micros, not zero")) }
 }
 
-/// What came in is what was credited, deposit by deposit.
-fn cash_is_deposits(state: &State) -> Result<(), String> {
-    let deposits: i128 = state.deposits.values().map(|amount| i128::from(amount.0)).sum();
-    // What came in stands below zero.
-    let came = -i128::from(state.balance(Book::CashIn).0);
-    if came == deposits {
-        Ok(())
-    } else {
-        Err(format!("{came} micros came in, and deposits are {deposits} micros"))
+/// What stands in a rail is what came in by it, payment by payment, less what was paid out.
+fn rails_are_payments(state: &State) -> Result<(), String> {
+    let mut sums: BTreeMap<_, i128> = BTreeMap::new();
+    for ((rail, _), paid) in &state.payments {
+        // What came in stands below zero.
+        let signed = match paid.to {
+            PaidTo::Account(_) => -i128::from(paid.amount.0),
+            PaidTo::Provider(_) => i128::from(paid.amount.0),
+        };
+        *sums.entry(*rail).or_default() += signed;
     }
+    for (rail, name) in state.rails() {
+        let stands = i128::from(state.balance(Book::Rail(rail)).0);
+        let payments = sums.get(&rail).copied().unwrap_or_default();
+        if stands != payments {
+            return Err(format!(
+                "the rail {name} stands at {stands} micros, and its payments are {payments}"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// A provider's losses are at least what may still be reversed of them: those of orders in memory. What has left memory stays lost.
@@ -187,7 +198,9 @@ pub fn state_hash(state: &State) -> [u8; 32] {
         books,
         keys,
         key_hashes: _,
-        deposits,
+        rails,
+        rail_ids: _,
+        payments,
         providers,
         carriers,
         carrier_ids: _,
@@ -215,7 +228,7 @@ pub fn state_hash(state: &State) -> [u8; 32] {
         seal_keys,
     } = state;
     (counters, ledger, epoch).hash(&mut hasher);
-    (accounts, keys, deposits, providers, carriers).hash(&mut hasher);
+    (accounts, keys, rails, payments, providers, carriers).hash(&mut hasher);
     for (book, amount) in books.iter() {
         (book, amount).hash(&mut hasher);
     }

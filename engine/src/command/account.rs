@@ -1,4 +1,4 @@
-//! What may be asked for accounts, keys and deposits.
+//! What may be asked for accounts and keys.
 
 use crate::ids::{AccountId, KeyId};
 use crate::money::Micros;
@@ -28,15 +28,4 @@ pub struct IssueKey {
 pub struct RevokeKey {
     /// Which.
     pub key: KeyId,
-}
-
-/// Credits a wallet, once per reference.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Deposit {
-    /// Whose.
-    pub account: AccountId,
-    /// How much.
-    pub amount: Micros,
-    /// Digest of the payment's reference.
-    pub reference: u128,
 }

@@ -8,17 +8,19 @@ mod callback;
 mod ledger;
 mod memory;
 mod message;
+mod money;
 mod offer;
 mod order;
 mod reply;
 mod seal_key;
 mod upstream;
 
-pub use account::{Deposit, IssueKey, OpenAccount, RevokeKey};
+pub use account::{IssueKey, OpenAccount, RevokeKey};
 pub use callback::{ReceiveCallback, SettleCallback};
 pub use ledger::{AcceptClock, BeginEpoch, OpenLedger, RecordClockStep};
 pub use memory::Pulse;
 pub use message::{CompleteMessage, Incoming, IngestMessage, RequestAnother};
+pub use money::{Deposit, NewPayment, PayProvider};
 pub use offer::{ListOffers, LoadStock, NameCarrier, PriceOffers, RegisterProvider};
 pub use order::{
     AssignNumber, Caller, Cancel, ClearDoubt, DoubtOrder, FailOrder, Finish, NextAttempt,
@@ -83,6 +85,7 @@ commands! {
     IssueKey => KeyId,
     RevokeKey => Effect,
     Deposit => Effect,
+    PayProvider => Effect,
     RegisterProvider => ProviderId,
     NameCarrier => CarrierId,
     ListOffers => Listed,

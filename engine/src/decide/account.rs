@@ -1,12 +1,10 @@
-//! Accounts, keys, deposits.
+//! Accounts and keys.
 
 use super::check::{bounded, next_id};
-use super::money;
-use crate::book::Book;
-use crate::command::{Deposit, Effect, IssueKey, OpenAccount, RevokeKey};
+use crate::command::{Effect, IssueKey, OpenAccount, RevokeKey};
 use crate::event::{AccountEvent, Event, Scope};
 use crate::ids::{AccountId, KeyId};
-use crate::limits::{CASH_IN_MAX, NAME_LEN_MAX};
+use crate::limits::NAME_LEN_MAX;
 use crate::money::{AMOUNT_MAX, Micros};
 use crate::reject::Reject;
 use crate::state::State;
@@ -70,30 +68,5 @@ pub(super) fn revoke_key(
         return Ok(Effect::Unchanged);
     }
     events.push(Event::Account(AccountEvent::KeyRevoked { key }));
-    Ok(Effect::Done)
-}
-
-pub(super) fn deposit(
-    state: &State,
-    &Deposit { account, amount, reference }: &Deposit,
-    events: &mut Vec<Event>,
-) -> Result<Effect, Reject> {
-    if !state.accounts.contains(account) {
-        return Err(Reject::UnknownAccount);
-    }
-    if !amount.is_positive() || amount > AMOUNT_MAX {
-        return Err(Reject::AmountOutOfRange("amount"));
-    }
-    match state.deposits.get(&(account, reference)) {
-        Some(credited) if *credited == amount => return Ok(Effect::Unchanged),
-        Some(_) => return Err(Reject::IdempotencyMismatch),
-        None => {}
-    }
-    let cash_in = state.balance(Book::CashIn);
-    if cash_in.0 < -CASH_IN_MAX.0 + amount.0 {
-        return Err(Reject::Exhausted("deposits"));
-    }
-    events.push(Event::Account(AccountEvent::Deposited { account, amount, reference }));
-    events.push(money::deposit(account, amount));
     Ok(Effect::Done)
 }

@@ -10,6 +10,7 @@ mod message;
 mod money;
 mod offer;
 mod order;
+mod payment;
 mod pulse;
 mod rest;
 mod seal_key;
@@ -46,7 +47,8 @@ pub fn decide(
         Command::OpenAccount(new) => reply(new, account::open(state, new, events)),
         Command::IssueKey(new) => reply(new, account::issue_key(state, new, events)),
         Command::RevokeKey(key) => reply(key, account::revoke_key(state, key, events)),
-        Command::Deposit(new) => reply(new, account::deposit(state, new, events)),
+        Command::Deposit(new) => reply(new, payment::deposit(state, new, events)),
+        Command::PayProvider(new) => reply(new, payment::pay_provider(state, new, events)),
         Command::RegisterProvider(new) => reply(new, offer::register_provider(state, new, events)),
         Command::NameCarrier(new) => reply(new, offer::name_carrier(state, new, events)),
         Command::ListOffers(list) => reply(list, offer::list(state, list, events)),

@@ -5,8 +5,8 @@
 //! provider's `Prepaid` and `Payable` never both hold something.
 
 use crate::book::Book;
-use crate::event::{Event, Legs, MoneyEvent, MoveKind, MoveReason, Moved};
-use crate::ids::{AccountId, ProviderId, Seq};
+use crate::event::{Event, Legs, MoneyEvent, MoveKind, MoveReason, Moved, ProviderKind};
+use crate::ids::{AccountId, ProviderId, RailId, Seq};
 use crate::limits::BOOK_MAX;
 use crate::money::Micros;
 use crate::order::{Order, OrderRef, Outlay};
@@ -32,9 +32,26 @@ fn minus(from: Micros, amount: Micros) -> Micros {
 }
 
 /// Money into a wallet.
-pub(super) fn deposit(account: AccountId, amount: Micros) -> Event {
-    let legs = [(Book::CashIn, amount.negated()), (Book::Available(account), amount)];
+pub(super) fn deposit(rail: RailId, account: AccountId, amount: Micros) -> Event {
+    let legs = [(Book::Rail(rail), amount.negated()), (Book::Available(account), amount)];
     moved(MoveKind::Deposit, None, (None, None), &legs)
+}
+
+/// Money to a provider: what is owed first, and the rest stands there.
+pub(super) fn pay_provider(
+    state: &State,
+    rail: RailId,
+    provider: ProviderId,
+    amount: Micros,
+) -> Event {
+    let paid = match state.providers[provider].kind {
+        ProviderKind::Driven => Stands::at_first(state).paid_by(provider, amount),
+        ProviderKind::Own => {
+            [(Book::OwnStockCost, amount.negated()), (Book::OwnStockCost, Micros::ZERO)]
+        }
+    };
+    let legs = [(Book::Rail(rail), amount), paid[0], paid[1]];
+    moved(MoveKind::ProviderPayment, None, (None, None), &legs)
 }
 
 /// Refuses what a customer has no money for.

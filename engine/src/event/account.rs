@@ -1,4 +1,4 @@
-//! What happens to customers' accounts, their keys and their deposits.
+//! What happens to customers' accounts and their keys.
 
 use crate::ids::{AccountId, KeyId};
 use crate::money::Micros;
@@ -12,7 +12,7 @@ pub enum Scope {
     Admin,
 }
 
-/// An event of accounts, keys or deposits.
+/// An event of accounts or keys.
 #[derive(Clone, PartialEq, Eq)]
 pub enum AccountEvent {
     /// A customer's account was opened.
@@ -42,15 +42,6 @@ pub enum AccountEvent {
         /// Which.
         key: KeyId,
     },
-    /// Money came in: the next event moves it.
-    Deposited {
-        /// Whose wallet.
-        account: AccountId,
-        /// How much.
-        amount: Micros,
-        /// Digest of the payment's reference: the deposit's idempotency key.
-        reference: u128,
-    },
 }
 
 impl AccountEvent {
@@ -61,7 +52,6 @@ impl AccountEvent {
             Self::AccountOpened { .. } => "AccountOpened",
             Self::KeyIssued { .. } => "KeyIssued",
             Self::KeyRevoked { .. } => "KeyRevoked",
-            Self::Deposited { .. } => "Deposited",
         }
     }
 }

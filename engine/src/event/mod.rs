@@ -25,7 +25,10 @@ pub use bulk::Bulk;
 pub use callback::CallbackEvent;
 pub use ledger::{CatalogVersion, ClockJump, Epoch, LedgerEvent, LedgerTerms};
 pub use memory::MemoryEvent;
-pub use money::{LEGS_MAX, Leg, Legs, MoneyEvent, MoveKind, MoveReason, Moved};
+pub use money::{
+    DECIMAL_LEN_MAX, ForeignAmount, LEGS_MAX, Leg, Legs, MoneyEvent, MoveKind, MoveReason, Moved,
+    Payment,
+};
 pub use offer::{OfferEvent, OfferTerms, ProviderKind};
 pub use order::{
     Arrival, Closing, Completion, MessageIdentity, MessageKind, MessageWay, OrderEvent, Placement,
@@ -39,7 +42,7 @@ use crate::order::OrderRef;
 /// An event, by its subject.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Event {
-    /// Of accounts, keys or deposits.
+    /// Of accounts or keys.
     Account(AccountEvent),
     /// Of providers, offers or own stock.
     Offer(OfferEvent),
@@ -109,11 +112,8 @@ impl Event {
             Self::Order(event) => event.bulk(),
             Self::Upstream(event) => event.bulk(),
             Self::Callback(event) => event.bulk(),
-            Self::Account(_)
-            | Self::Money(_)
-            | Self::Memory(_)
-            | Self::Ledger(_)
-            | Self::SealKey(_) => Bulk::NONE,
+            Self::Money(event) => event.bulk(),
+            Self::Account(_) | Self::Memory(_) | Self::Ledger(_) | Self::SealKey(_) => Bulk::NONE,
         }
     }
 }

@@ -1,9 +1,11 @@
 //! What money does: every movement between books is an event of its own, with all its legs.
 
+use super::bulk::Bulk;
 use crate::book::Book;
-use crate::ids::{AccountId, Seq};
+use crate::ids::{AccountId, ProviderId, RailId, Seq};
 use crate::money::Micros;
 use crate::order::OrderRef;
+use crate::sealed::SealedValue;
 
 /// What a movement of money is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,6 +26,8 @@ pub enum MoveKind {
     Charge,
     /// A provider took a number back and its charge with it.
     Return,
+    /// Money went out to a provider: what is owed first, and the rest stands there.
+    ProviderPayment,
 }
 
 /// Why money moved.
@@ -157,9 +161,62 @@ impl Moved {
     }
 }
 
+/// The longest text of an amount or a rate of what was paid in another currency, in bytes.
+pub const DECIMAL_LEN_MAX: usize = 40;
+
+/// What was paid in another currency than the ledger's, and the rate that it was taken at. The
+/// amounts are texts: a currency may have more decimal places than the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForeignAmount {
+    /// How much, a decimal number.
+    pub amount: Box<str>,
+    /// The currency: 2 to 10 of `A-Z 0-9`.
+    pub currency: Box<str>,
+    /// Units of the ledger's currency for one unit of it, a decimal number.
+    pub rate: Box<str>,
+}
+
+/// A payment over a rail: one reference of a rail is one payment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Payment {
+    /// By which rail.
+    pub rail: RailId,
+    /// How much it is in the ledger's currency.
+    pub amount: Micros,
+    /// What it was before, where that was another currency.
+    pub foreign: Option<ForeignAmount>,
+    /// A keyed digest of the payment's reference.
+    pub reference: u128,
+}
+
 /// An event of money.
 #[derive(Clone, PartialEq, Eq)]
 pub enum MoneyEvent {
+    /// A rail came into use.
+    RailNamed {
+        /// Dense id.
+        rail: RailId,
+        /// The operator's name for it, unique.
+        name: Box<str>,
+    },
+    /// A customer's payment came in.
+    Deposited {
+        /// Whose wallet it fills.
+        account: AccountId,
+        /// The payment.
+        payment: Payment,
+        /// Its reference in words, sealed under the account's key for money.
+        sealed: Option<SealedValue>,
+    },
+    /// A provider was paid.
+    ProviderPaid {
+        /// Which.
+        provider: ProviderId,
+        /// The payment.
+        payment: Payment,
+        /// Its reference in words: a business's, not a person's.
+        text: Box<str>,
+    },
     /// Money moved between books. What brought it about comes before it in its group.
     Moved(Moved),
 }
@@ -168,15 +225,44 @@ impl MoneyEvent {
     /// The order that it is for, and which part of it.
     #[must_use]
     pub const fn order(&self) -> Option<OrderRef> {
-        let Self::Moved(moved) = self;
-        moved.order
+        match self {
+            Self::Moved(moved) => moved.order,
+            Self::RailNamed { .. } | Self::Deposited { .. } | Self::ProviderPaid { .. } => None,
+        }
+    }
+
+    /// What makes it long.
+    #[must_use]
+    pub fn bulk(&self) -> Bulk {
+        let foreign_len = |payment: &Payment| {
+            payment.foreign.as_ref().map_or(0, |foreign| {
+                foreign.amount.len() + foreign.currency.len() + foreign.rate.len()
+            })
+        };
+        let text_len = match self {
+            Self::RailNamed { name, .. } => name.len(),
+            Self::Deposited { payment, sealed, .. } => {
+                let sealed =
+                    sealed.as_ref().map_or(0, |sealed| SEALED_LEN + sealed.ciphertext.len());
+                foreign_len(payment) + sealed
+            }
+            Self::ProviderPaid { payment, text, .. } => foreign_len(payment) + text.len(),
+            Self::Moved(_) => 0,
+        };
+        Bulk { rows: 0, text_len }
     }
 
     /// What kind of event it is: the variant's name.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
+            Self::RailNamed { .. } => "RailNamed",
+            Self::Deposited { .. } => "Deposited",
+            Self::ProviderPaid { .. } => "ProviderPaid",
             Self::Moved(_) => "Moved",
         }
     }
 }
+
+/// Bytes of a sealed value beside its ciphertext: handle, nonce and commitment.
+const SEALED_LEN: usize = 16 + 24 + 32;

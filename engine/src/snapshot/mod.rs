@@ -20,7 +20,8 @@ const POOL_ROW_MAX: usize = 10_000;
 impl State {
     /// Every row, in an order from which [`State::from_rows`] builds an equal state.
     pub fn rows(&self) -> impl Iterator<Item = Row> + '_ {
-        let deposits = self.deposits.iter();
+        let payments = self.payments.iter();
+        let payments = payments.map(|((rail, mac), paid)| Row::Payment(*rail, *mac, *paid));
         let replies = self.replies.iter();
         std::iter::once(Row::Counters(self.counters))
             .chain(self.ledger.map(Row::Ledger))
@@ -28,8 +29,9 @@ impl State {
             .chain(self.accounts.iter().map(|(id, account)| Row::Account(id, account.clone())))
             .chain(self.books.iter().map(|(book, amount)| Row::Book(book, amount)))
             .chain(self.keys.iter().map(|(id, key)| Row::Key(id, key.clone())))
-            .chain(deposits.map(|((id, reference), sum)| Row::Deposit(*id, *reference, *sum)))
+            .chain(self.rails.iter().map(|(id, name)| Row::Rail(id, name.clone())))
             .chain(self.providers.iter().map(|(id, known)| Row::Provider(id, known.clone())))
+            .chain(payments)
             .chain(self.carriers.iter().map(|(id, name)| Row::Carrier(id, name.clone())))
             .chain(self.offers.iter().map(|offer| Row::Offer(offer.clone())))
             .chain(self.pools.iter().flat_map(|(id, pool)| pool_rows(id, pool)))

@@ -9,13 +9,16 @@ use crate::book::Book;
 use crate::callback::Callback;
 use crate::event::{ProviderKind, ProviderWord, Scope};
 use crate::group::Made;
-use crate::ids::{AccountId, CallbackId, CarrierId, KeyId, Number, OfferId, OrderId, ProviderId};
+use crate::ids::{
+    AccountId, CallbackId, CarrierId, KeyId, Number, OfferId, OrderId, ProviderId, RailId,
+};
 use crate::limits::SEEN_MAX;
 use crate::money::Micros;
 use crate::order::Order;
 use crate::replies::StoredReply;
 use crate::state::{
-    Counters, GivenUp, Key, NamedPurchase, Offer, Orphan, Quarantined, Seen, State, WriteOff,
+    Counters, GivenUp, Key, NamedPurchase, Offer, Orphan, Paid, PaidTo, Quarantined, Seen, State,
+    WriteOff,
 };
 
 fn is_closed(state: &State, id: OrderId) -> bool {
@@ -65,13 +68,8 @@ impl Rebuilt {
                 check(before.is_none(), || format!("book {book:?} comes twice"))?;
             }
             Row::Key(id, key) => self.insert_key(id, key)?,
-            Row::Deposit(id, reference, amount) => {
-                check(state.accounts.contains(id), || {
-                    format!("a deposit is for account {id}, which is unknown")
-                })?;
-                let before = state.deposits.insert((id, reference), amount);
-                check(before.is_none(), || format!("a deposit for account {id} comes twice"))?;
-            }
+            Row::Rail(id, name) => self.insert_rail(id, name)?,
+            Row::Payment(rail, reference, paid) => self.insert_payment(rail, reference, paid)?,
             Row::Provider(id, provider) => {
                 let mut before = u32::from(self.seen.provider.0);
                 dense("provider", id.0.into(), &mut before)?;
@@ -114,6 +112,29 @@ impl Rebuilt {
         check(fits, || format!("a reply to account {id} is for no account or of no order"))?;
         let is_new = state.replies.insert_ageless(id, key, reply);
         check(is_new, || format!("a reply to account {id} comes twice"))
+    }
+
+    fn insert_rail(&mut self, id: RailId, name: Box<str>) -> Result<(), String> {
+        let mut before = u32::from(self.seen.rail.0);
+        dense("rail", id.0.into(), &mut before)?;
+        self.seen.rail = id;
+        self.state.books.open_rail(id);
+        let before = self.state.rail_ids.insert(name.clone(), id);
+        check(before.is_none(), || format!("rail {id} has the name of another"))?;
+        self.state.rails.insert(id, name);
+        Ok(())
+    }
+
+    fn insert_payment(&mut self, rail: RailId, reference: u128, paid: Paid) -> Result<(), String> {
+        let state = &mut self.state;
+        let has_receiver = match paid.to {
+            PaidTo::Account(id) => state.accounts.contains(id),
+            PaidTo::Provider(id) => state.providers.contains(id),
+        };
+        let fits = has_receiver && state.rails.contains(rail) && paid.amount.is_positive();
+        check(fits, || format!("a payment over rail {rail} is for none, or of nothing"))?;
+        let before = state.payments.insert((rail, reference), paid);
+        check(before.is_none(), || format!("a payment over rail {rail} comes twice"))
     }
 
     fn insert_key(&mut self, id: KeyId, key: Key) -> Result<(), String> {
@@ -351,11 +372,10 @@ impl Rebuilt {
             let stands = state.books.get_mut(book);
             *stands.ok_or_else(|| format!("book {book:?} has no owner"))? = amount;
         }
-        let Counters { account, key, provider, carrier, .. } = state.counters;
-        let counted = (account, key, provider, carrier);
-        check(counted == (seen.account, seen.key, seen.provider, seen.carrier), || {
-            "the counters count rows that are not there".to_owned()
-        })?;
+        let Counters { account, key, provider, carrier, rail, .. } = state.counters;
+        let counted = (account, key, provider, carrier, rail);
+        let rows = (seen.account, seen.key, seen.provider, seen.carrier, seen.rail);
+        check(counted == rows, || "the counters count rows that are not there".to_owned())?;
         state.replies.age();
         let closed = state.orders.values().filter_map(|order| Some((order.closed_at?, order.id)));
         state.closed.extend(closed);

@@ -3,14 +3,16 @@
 use crate::book::Book;
 use crate::callback::Callback;
 use crate::event::{Epoch, LedgerTerms, ProviderWord};
-use crate::ids::{AccountId, CallbackId, CarrierId, KeyId, Number, OfferId, OrderId, ProviderId};
+use crate::ids::{
+    AccountId, CallbackId, CarrierId, KeyId, Number, OfferId, OrderId, ProviderId, RailId,
+};
 use crate::money::Micros;
 use crate::order::Order;
 use crate::replies::StoredReply;
 use crate::sealed::{KeyHandle, KeyOwner};
 use crate::state::{
-    Account, Counters, GivenUp, Key, NamedPurchase, Offer, Orphan, Provider, Quarantined, Seen,
-    WriteOff,
+    Account, Counters, GivenUp, Key, NamedPurchase, Offer, Orphan, Paid, Provider, Quarantined,
+    Seen, WriteOff,
 };
 
 /// One row of a state.
@@ -28,8 +30,10 @@ pub enum Row {
     Book(Book, Micros),
     /// A key.
     Key(KeyId, Key),
-    /// A credited deposit.
-    Deposit(AccountId, u128, Micros),
+    /// A rail's name.
+    Rail(RailId, Box<str>),
+    /// A payment over a rail, by the digest of its reference.
+    Payment(RailId, u128, Paid),
     /// A provider.
     Provider(ProviderId, Provider),
     /// An operator's name.

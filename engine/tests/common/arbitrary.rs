@@ -6,9 +6,9 @@ use nexnum_engine::callback::{CallbackFailure, CallbackOutcome};
 use nexnum_engine::command::{
     AssignNumber, Caller, Cancel, ClearDoubt, Command, CompleteMessage, Deposit, DoubtOrder,
     EndByProvider, EndUpstream, Expire, FailOrder, FindOrphan, Finish, IngestMessage, IssueKey,
-    ListOffers, LoadStock, NameCarrier, NamePurchase, NextAttempt, OpenAccount, OpenLedger,
-    PlaceOrder, PriceOffers, Pulse, ReceiveCallback, RecoverLoss, RegisterProvider, RequestAnother,
-    RevokeKey, SettleCallback, SettleOrphan, Timings,
+    ListOffers, LoadStock, NameCarrier, NamePurchase, NewPayment, NextAttempt, OpenAccount,
+    OpenLedger, PlaceOrder, PriceOffers, Pulse, ReceiveCallback, RecoverLoss, RegisterProvider,
+    RequestAnother, RevokeKey, SettleCallback, SettleOrphan, Timings,
 };
 use nexnum_engine::event::{LedgerTerms, OfferTerms, OrphanEnd, ProviderKind, ProviderWord, Terms};
 use nexnum_engine::group::Idempotency;
@@ -27,6 +27,8 @@ use nexnum_engine::time::Time;
 mod facts;
 #[path = "arbitrary_ledger.rs"]
 mod ledger;
+#[path = "arbitrary_money.rs"]
+mod money;
 #[path = "arbitrary_seal_key.rs"]
 mod seal_key;
 
@@ -150,8 +152,8 @@ impl Arbitrary {
             price(3, 3),
             Command::Deposit(Deposit {
                 account: AccountId(1),
-                amount: Micros(2_000),
-                reference: 0,
+                payment: NewPayment::new("bank", Micros(2_000), 0),
+                sealed: None,
             }),
             // A second service on the same numbers.
             list(1, 2, 0),
@@ -172,11 +174,10 @@ impl Arbitrary {
             0 => self.open(),
             1 => self.issue_key(state),
             2 => Command::RevokeKey(RevokeKey { key: KeyId(self.id(state.counters().key.0)) }),
-            3 => Command::Deposit(Deposit {
-                account: self.account(state),
-                amount: self.amount(),
-                reference: self.rng.below(50).into(),
-            }),
+            3 => {
+                let (account, amount) = (self.account(state), self.amount());
+                money::command(&mut self.rng, state, account, amount)
+            }
             4 => self.register(),
             5 => Command::NameCarrier(NameCarrier { name: self.name() }),
             6 => self.list(state),

@@ -7,9 +7,10 @@ use nexnum_engine::callback::{CallbackFailure, CallbackOutcome};
 use nexnum_engine::command::{
     AssignNumber, Caller, Cancel, ClearDoubt, Command, CompleteMessage, Deposit, DoubtOrder,
     Effect, EndByProvider, EndUpstream, Expire, FailOrder, FindOrphan, Finish, Incoming,
-    IngestMessage, IssueKey, ListOffers, Listed, LoadStock, NameCarrier, NamePurchase, NextAttempt,
-    OpenAccount, PlaceOrder, Placed, PriceOffers, Pulse, ReceiveCallback, RecoverLoss,
-    RegisterProvider, Reply, RequestAnother, RevokeKey, SettleCallback, SettleOrphan, Timings,
+    IngestMessage, IssueKey, ListOffers, Listed, LoadStock, NameCarrier, NamePurchase, NewPayment,
+    NextAttempt, OpenAccount, PayProvider, PlaceOrder, Placed, PriceOffers, Pulse, ReceiveCallback,
+    RecoverLoss, RegisterProvider, Reply, RequestAnother, RevokeKey, SettleCallback, SettleOrphan,
+    Timings,
 };
 use nexnum_engine::event::{
     Arrival, MessageIdentity, MessageKind, MessageWay, OfferTerms, OrphanEnd, ProviderKind,
@@ -18,7 +19,7 @@ use nexnum_engine::event::{
 use nexnum_engine::group::Idempotency;
 use nexnum_engine::ids::{
     AccountId, CallbackId, CarrierId, CountryId, KeyId, Number, OfferId, OrderId, Product,
-    ProviderId, ServiceId,
+    ProviderId, RailId, ServiceId,
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::FailReason;
@@ -165,6 +166,11 @@ fn span(text: &str) -> u64 {
     int::<u64>(&text[..at]) * unit
 }
 
+/// What was paid by which rail, with which reference.
+fn payment(line: &Line<'_>) -> NewPayment {
+    NewPayment::new(line.get("rail", "bank"), money(line.word(2)), line.int("ref", "1"))
+}
+
 impl Scene {
     fn answer(&mut self, line: &Line<'_>) -> String {
         match line.word(0) {
@@ -233,7 +239,8 @@ impl Scene {
     fn book(&self, name: &str) -> String {
         let book = match name.split_once('/') {
             None if name == "revenue" => Book::Revenue,
-            None if name == "cash" => Book::CashIn,
+            None if name == "bank" => Book::Rail(RailId(1)),
+            Some(("prepaid", provider)) => Book::Prepaid(ProviderId(id(provider))),
             None if name == "own_cost" => Book::OwnStockCost,
             Some(("payable", provider)) => Book::Payable(ProviderId(id(provider))),
             Some(("receivable", provider)) => Book::Receivable(ProviderId(id(provider))),
@@ -272,8 +279,13 @@ impl Scene {
             "revoke" => Command::RevokeKey(RevokeKey { key: KeyId(id(line.word(1))) }),
             "deposit" => Command::Deposit(Deposit {
                 account: AccountId(id(line.word(1))),
-                amount: money(line.word(2)),
-                reference: line.int("ref", "1"),
+                payment: payment(line),
+                sealed: None,
+            }),
+            "pay" => Command::PayProvider(PayProvider {
+                provider: ProviderId(id(line.word(1))),
+                payment: payment(line),
+                text: "invoice".into(),
             }),
             "provider" => Command::RegisterProvider(RegisterProvider {
                 name: line.word(1).into(),

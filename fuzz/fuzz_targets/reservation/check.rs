@@ -1,8 +1,8 @@
 //! What has to hold after each step: stock, order of asks, money.
 
-use nexnum_engine::book::Book;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::audit::audit;
+use nexnum_engine::book::Book;
 use nexnum_engine::grid::Ask;
 use nexnum_engine::ids::{OfferId, OrderId};
 

@@ -15,7 +15,7 @@ use nexnum_engine::Engine;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::{
     AssignNumber, Command, Deposit, DoubtOrder, Effect, FailOrder, ListOffers, Listed, NameCarrier,
-    OpenAccount, PlaceOrder, Placed, Pulse, RegisterProvider, Reply, Timings,
+    NewPayment, OpenAccount, PlaceOrder, Placed, Pulse, RegisterProvider, Reply, Timings,
 };
 use nexnum_engine::event::{ProviderKind, Routing, Terms};
 use nexnum_engine::grid::{Coverage, Grid, Listing};
@@ -146,7 +146,8 @@ impl Market {
             })
         };
         let name = |name: &str| Command::NameCarrier(NameCarrier { name: name.into() });
-        let deposit = Command::Deposit(Deposit { account: BUYER, amount, reference: 1 });
+        let payment = NewPayment::new("bank", amount, 1);
+        let deposit = Command::Deposit(Deposit { account: BUYER, payment, sealed: None });
         let named = [name("a"), name("b"), name("c")];
         for command in [open, deposit, register("one"), register("two")].into_iter().chain(named) {
             self.execute(&command).expect("a new market is in order");

@@ -125,9 +125,10 @@ impl Buyer {
 
     /// More money, as an operator would book it. A refusal shows at the next order.
     async fn top_up(&self) {
-        let reference = format!("demo top-up {}", rfc3339(self.rooms.market.clock.now()));
-        let _refused =
-            self.rooms.money.deposit(&Origin::SYSTEM, self.account, PURSE, &reference).await;
+        let (account, now) = (self.account, rfc3339(self.rooms.market.clock.now()));
+        let reference = format!("demo top-up of account {account} at {now}");
+        let money = &self.rooms.money;
+        let _refused = money.deposit_plain(&Origin::SYSTEM, account, PURSE, &reference).await;
     }
 
     /// Waits for the code of an order, or cancels it.

@@ -23,8 +23,6 @@ use crate::supply::{LoadRefusal, StockLoad};
 
 /// What each customer begins with.
 pub(super) const PURSE: Micros = Micros::units(1000);
-/// The reference of that deposit.
-const PURSE_REFERENCE: &str = "demo purse";
 /// Own stock: a product that hardly any simulated provider sells, so the printed lines
 /// buy from it.
 pub(super) const OWN_COUNTRY: &str = "MC";
@@ -125,8 +123,9 @@ fn command_refused(refusal: Refused) -> CliError {
 async fn customer(rooms: &Rooms, name: &str, old: Option<String>) -> Result<String, CliError> {
     let account = account(rooms, name).await?;
     let key = key(rooms, Some(account), old).await?;
-    let paid = rooms.money.deposit(&Origin::SYSTEM, account, PURSE, PURSE_REFERENCE).await;
-    paid.map_err(command_refused)?;
+    let reference = format!("demo purse of account {account}");
+    let paid = rooms.money.deposit_plain(&Origin::SYSTEM, account, PURSE, &reference).await;
+    paid.map_err(|error| CliError::Refused(error.to_string()))?;
     Ok(key)
 }
 

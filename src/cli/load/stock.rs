@@ -84,7 +84,7 @@ impl Admin<'_> {
         let opened = json!({ "name": "bench" });
         let id = self.post("/api/admin/accounts", &opened, "id").await?;
         let key = self.post(&format!("/api/admin/accounts/{id}/keys"), &json!({}), "key").await?;
-        let deposit = json!({ "amount": DEPOSIT, "reference": "bench" });
+        let deposit = json!({ "amount": DEPOSIT, "reference": format!("bench, account {id}") });
         self.post(&format!("/api/admin/accounts/{id}/deposits"), &deposit, "balance").await?;
         Ok(key)
     }

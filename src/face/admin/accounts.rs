@@ -1,4 +1,4 @@
-//! Customers' accounts and their money.
+//! Customers' accounts.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use hyper::StatusCode;
 use nexnum_engine::money::Micros;
-use nexnum_engine::reject::Reject;
 
 use super::state::State;
 use crate::face::auth::Operator;
@@ -16,7 +15,6 @@ use crate::face::description::operation::{Operation as Described, PathParam, Rep
 use crate::face::wire::{Amount, Id, Money};
 use crate::face::{parse, problems};
 use crate::http::{Call, Problem, Response, body, reply};
-use crate::market::Refused;
 
 /// The id of an account in a path.
 pub(super) const ID: PathParam = PathParam::new::<Id>("id", "The account's id", "1");
@@ -93,60 +91,6 @@ pub(super) fn list(state: &State, _: Operator, _: &Call) -> Result<Response, Pro
     Ok(reply::json(StatusCode::OK, &AccountList { accounts: accounts.collect() }))
 }
 
-/// Bytes of a payment's reference.
-const REFERENCE_LEN_MAX: usize = 255;
-
-pub(super) const DEPOSIT: Described = Described::new(
-    "deposit",
-    Tag::Admin,
-    "Credit a payment to an account",
-    &[Reply::json::<Deposit>(
-        201,
-        "The payment is credited",
-        r#"{"balance": "100.000000", "repeated": false}"#,
-    )],
-)
-.details(
-    "Each `reference` of an account is credited once: the same request again changes nothing and \
-     says so.",
-)
-.path(&[ID])
-.body::<NewDeposit<'_>>(r#"{"amount": "100.00", "reference": "invoice 2026-117"}"#)
-.problems(&[
-    Code::UnknownAccount,
-    Code::InvalidAmount,
-    Code::IdempotencyMismatch,
-    Code::Overloaded,
-    Code::OutcomeUnknown,
-    Code::Exhausted,
-]);
-
-pub(super) async fn deposit(
-    state: Arc<State>,
-    operator: Operator,
-    mut call: Call,
-) -> Result<Response, Problem> {
-    let account = parse::account_id(&call)?;
-    let body = call.bytes().await?;
-    let new: NewDeposit<'_> = body::decode_json(&body)?;
-    let amount = parse::amount(&new.amount.0, "amount")?;
-    if !(1..=REFERENCE_LEN_MAX).contains(&new.reference.len()) {
-        return Err(Problem::invalid_field("reference", "must be 1 to 255 bytes"));
-    }
-    let credited =
-        state.money.deposit(&operator.origin(&call), account, amount, &new.reference).await;
-    let credited = credited.map_err(|refused| match refused {
-        Refused::Rejected(reject @ Reject::IdempotencyMismatch) => {
-            parse::refused(reject.code(), "The reference was used with another amount", "reference")
-        }
-        other => problems::of_refused(other),
-    })?;
-    let wallet = state.money.wallet(account);
-    let wallet = wallet.ok_or_else(|| Problem::not_found("there is no such account"))?;
-    let (balance, repeated) = (Money(wallet.available), credited.repeated);
-    Ok(reply::json(StatusCode::CREATED, &Deposit { balance, repeated }))
-}
-
 /// Customers' accounts, oldest first.
 #[derive(Debug, Serialize, JsonSchema)]
 struct AccountList<'a> {
@@ -186,27 +130,4 @@ struct NewAccount<'a> {
 struct OpenedAccount {
     /// Its id.
     id: Id,
-}
-
-/// A payment to credit.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct NewDeposit<'a> {
-    /// The amount, above zero.
-    #[serde(borrow)]
-    amount: Amount<'a>,
-    /// The payment's own reference, 1 to 255 bytes of UTF-8. An account is credited once for
-    /// each reference.
-    #[serde(borrow)]
-    #[schemars(length(min = 1, max = 255))]
-    reference: Cow<'a, str>,
-}
-
-/// A deposit that was credited.
-#[derive(Debug, Serialize, JsonSchema)]
-struct Deposit {
-    /// The account's balance after it.
-    balance: Money,
-    /// Whether the reference had been credited before; then nothing was credited now.
-    repeated: bool,
 }

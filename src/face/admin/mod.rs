@@ -1,4 +1,4 @@
-//! The operators' face: accounts, keys, deposits, own stock, providers, what needs attention,
+//! The operators' face: accounts, keys, payments, own stock, providers, what needs attention,
 //! the clock.
 
 mod accounts;
@@ -7,6 +7,7 @@ mod callback;
 mod callbacks;
 mod clock;
 mod keys;
+mod payments;
 mod providers;
 mod state;
 mod stock;
@@ -28,7 +29,7 @@ pub fn routes(state: State, auth: &Arc<Auth>) -> Routes<State> {
         .at_once(get("/api/admin/accounts", accounts::LIST), accounts::list)
         .detached(post("/api/admin/accounts", accounts::OPEN), accounts::open)
         .detached(post("/api/admin/accounts/{id}/keys", keys::ISSUE), keys::issue)
-        .detached(post("/api/admin/accounts/{id}/deposits", accounts::DEPOSIT), accounts::deposit)
+        .detached(post("/api/admin/accounts/{id}/deposits", payments::DEPOSIT), payments::deposit)
         .detached(delete("/api/admin/keys/{id}", keys::REVOKE), keys::revoke)
         .detached(post("/api/admin/stock", stock::LOAD).body_max(stock::BODY_LEN_MAX), stock::load)
         .detached(post("/api/admin/callback/rotate", callback::ROTATE), callback::rotate)
@@ -40,4 +41,5 @@ pub fn routes(state: State, auth: &Arc<Auth>) -> Routes<State> {
         .detached(post("/api/admin/clock/accept", clock::ACCEPT), clock::accept)
         .at_once(get("/api/admin/providers", providers::LIST), providers::list)
         .detached(post("/api/admin/providers/{name}/sync", providers::SYNC), providers::sync)
+        .detached(post("/api/admin/providers/{name}/payments", payments::PAY), payments::pay)
 }

@@ -18,6 +18,9 @@ use crate::http::{Call, Problem, Response, reply};
 use crate::provider::connected::{Connected, Failure, Health};
 use crate::public_id::PublicIds;
 
+/// The name of a provider in a path.
+pub(super) const NAME: PathParam = PathParam::new::<String>("name", "The provider's name", "5sim");
+
 pub(super) const LIST: Described = Described::new(
     "listProviders",
     Tag::Admin,
@@ -26,9 +29,11 @@ pub(super) const LIST: Described = Described::new(
         200,
         "Own stock and the connected providers",
         r#"{"providers": [
-            {"id": "1", "name": "own", "kind": "own", "written_off": "0.000000",
+            {"id": "1", "name": "own", "kind": "own", "prepaid": "0.000000",
+             "payable": "0.000000", "receivable": "0.000000", "written_off": "0.000000",
              "numbers": 12, "delivered_share": 1, "time_to_code_s": 8.5},
-            {"id": "2", "name": "5sim", "kind": "driven", "written_off": "0.000000",
+            {"id": "2", "name": "5sim", "kind": "driven", "prepaid": "12.500000",
+             "payable": "0.000000", "receivable": "0.600000", "written_off": "0.000000",
              "numbers": 4150, "delivered_share": 0.925, "time_to_code_s": 14.2,
              "driver": "fivesim", "currency": "USD", "breaker": "closed", "enabled": true, "on_sale": true,
              "balance": "12.500000", "spendable": "11.900000", "balance_low": false,
@@ -59,7 +64,10 @@ pub(super) fn list(state: &State, _: Operator, _: &Call) -> Result<Response, Pro
         id: u32::from(id.0).into(),
         name: &known.name,
         kind: known.kind.into(),
-        written_off: Money(known.loss),
+        prepaid: Money(known.books.prepaid),
+        payable: Money(known.books.payable),
+        receivable: Money(known.books.receivable),
+        written_off: Money(known.books.loss),
         numbers: measured(id).numbers(),
         delivered_share: measured(id).delivered_permille().map(Share),
         time_to_code_s: measured(id).time_to_code_ms().map(Seconds),
@@ -111,7 +119,7 @@ pub(super) const SYNC: Described = Described::new(
     "Read a provider's price list now",
     &[Reply::json::<SyncStarted>(202, "The price list is being read", r#"{"status": "started"}"#)],
 )
-.path(&[PathParam::new::<String>("name", "The name of a connected provider", "5sim")])
+.path(&[NAME])
 .problems(&[Code::ProviderDisabled]);
 
 pub(super) async fn sync(state: Arc<State>, _: Operator, call: Call) -> Result<Response, Problem> {
@@ -150,7 +158,15 @@ struct Provider<'a> {
     name: &'a str,
     /// Whether it is own stock or a connected provider.
     kind: ProviderKind,
-    /// What purchases with an unknown outcome have cost, less what the provider took back.
+    /// What it was paid ahead and has not charged yet, by the ledger's books. `balance` is what it
+    /// says itself.
+    prepaid: Money,
+    /// What it has charged beyond what it was paid.
+    payable: Money,
+    /// What it charged for numbers that are open, or not known to have been given back.
+    receivable: Money,
+    /// What it charged in vain: purchases with an unknown outcome, and messages after a refund, less
+    /// what the provider took back.
     written_off: Money,
     /// How many numbers it gave to orders of late: each day counts half of the day after it.
     numbers: u64,

@@ -77,7 +77,7 @@ const OF_DELIVERIES: [(&str, &str, Delivery); 3] = [
     ),
 ];
 
-const OF_PROVIDERS: [(&str, &str, Measure); 14] = [
+const OF_PROVIDERS: [(&str, &str, Measure); 17] = [
     (
         "nexnum_provider_enabled",
         "1 while the provider is enabled, so that orders may buy from it.",
@@ -142,7 +142,22 @@ const OF_PROVIDERS: [(&str, &str, Measure); 14] = [
     (
         "nexnum_provider_written_off_micros",
         "Cost written off for purchases whose outcome stayed unknown, in micros.",
-        |_, known, _| Some(known.loss.0),
+        |_, known, _| Some(known.books.loss.0),
+    ),
+    (
+        "nexnum_provider_prepaid_micros",
+        "What a provider was paid ahead and has not charged yet, by the ledger's books, in micros.",
+        |_, known, _| Some(known.books.prepaid.0),
+    ),
+    (
+        "nexnum_provider_payable_micros",
+        "What a provider has charged beyond what it was paid, in micros.",
+        |_, known, _| Some(known.books.payable.0),
+    ),
+    (
+        "nexnum_provider_receivable_micros",
+        "What a provider charged for numbers that are open or not known to be given back, in micros.",
+        |_, known, _| Some(known.books.receivable.0),
     ),
 ];
 

@@ -1,6 +1,7 @@
 //! The wallet and what moved in it.
 
-use nexnum_engine::event::MoveKind;
+use nexnum_engine::event::{ForeignAmount, MoveKind};
+use nexnum_engine::ids::TransactionId;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use crate::face::description::operation::{Operation, Reply, Tag};
 use crate::face::wire::{Currency, CursorRef, Moment, Money, OrderRef, TransactionRef};
 use crate::face::{parse, problems};
 use crate::http::{Call, Problem, Response, reply};
+use crate::money::PaymentView;
 
 pub(super) const GET: Operation = Operation::new(
     "getWallet",
@@ -43,7 +45,7 @@ pub(super) const TRANSACTIONS: Operation = Operation::new(
         "A page of transactions, newest first",
         r#"{"transactions": [{"id": "txn_0a6g3m9xk1rv4", "kind": "SPEND",
             "amount": "-0.400000", "currency": "USD",
-            "order_id": "ord_08p3xq5n7t2ma", "at": "2026-11-20T09:30:00.000Z"}], "next_cursor": null}"#,
+            "order_id": "ord_08p3xq5n7t2ma", "payment": null, "at": "2026-11-20T09:30:00.000Z"}], "next_cursor": null}"#,
     )],
 )
 .query::<PageQuery>()
@@ -61,18 +63,37 @@ pub(super) async fn transactions(
     })?;
     let page = state.money.transactions(trader.account, before, query.limit.0 as usize).await;
     let page = page.map_err(problems::of_history)?;
-    let rows = page.rows.iter().map(|row| Transaction {
-        id: TransactionRef(ids.transaction(row.id)),
-        kind: row.kind.into(),
-        amount: Money(row.amount),
-        currency: Currency::Usd,
-        order_id: row.order.map(|order| OrderRef(ids.order(order))),
-        at: Moment(row.at),
-    });
+    let mut transactions = Vec::with_capacity(page.rows.len());
+    for row in &page.rows {
+        let payment = match row.kind {
+            MoveKind::Deposit => Some(payment(&state, row.id).await?),
+            _ => None,
+        };
+        transactions.push(Transaction {
+            id: TransactionRef(ids.transaction(row.id)),
+            kind: row.kind.into(),
+            amount: Money(row.amount),
+            currency: Currency::Usd,
+            order_id: row.order.map(|order| OrderRef(ids.order(order))),
+            payment,
+            at: Moment(row.at),
+        });
+    }
     let next_cursor =
         page.next.map(|next| CursorRef(ids.transactions_cursor(trader.account, next)));
-    let page = TransactionPage { transactions: rows.collect(), next_cursor };
-    Ok(reply::json(StatusCode::OK, &page))
+    Ok(reply::json(StatusCode::OK, &TransactionPage { transactions, next_cursor }))
+}
+
+async fn payment(state: &State, id: TransactionId) -> Result<Payment, Problem> {
+    let found = state.money.payment_of(id).await;
+    let PaymentView { rail, foreign, reference } = found
+        .map_err(|error| Problem::internal(format_args!("a payment could not be read: {error}")))?;
+    let paid = foreign.map(|ForeignAmount { amount, currency, rate }| PaidAmount {
+        amount: amount.into(),
+        currency: currency.into(),
+        rate: rate.into(),
+    });
+    Ok(Payment { rail: rail.as_deref().unwrap_or_default().to_owned(), reference, paid })
 }
 
 /// The account's money.
@@ -109,8 +130,32 @@ struct Transaction {
     currency: Currency,
     /// The order that it belongs to; `null` for a deposit.
     order_id: Option<OrderRef>,
+    /// The payment of a deposit; `null` for other kinds.
+    payment: Option<Payment>,
     /// When it happened.
     at: Moment,
+}
+
+/// A payment that filled the wallet.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Payment {
+    /// The way that it took, as the operator calls it.
+    rail: String,
+    /// Its reference, as the operator stated it; `null` where it has been forgotten.
+    reference: Option<String>,
+    /// What was paid, where that was another currency.
+    paid: Option<PaidAmount>,
+}
+
+/// An amount in another currency.
+#[derive(Debug, Serialize, JsonSchema)]
+struct PaidAmount {
+    /// How much: a decimal number.
+    amount: String,
+    /// The currency.
+    currency: String,
+    /// Units of the ledger's currency for one unit of it, as they were credited.
+    rate: String,
 }
 
 /// Why money moved.
@@ -139,7 +184,8 @@ impl From<MoveKind> for TransactionKind {
             | MoveKind::WriteOff
             | MoveKind::Recovery
             | MoveKind::Charge
-            | MoveKind::Return => Self::Other,
+            | MoveKind::Return
+            | MoveKind::ProviderPayment => Self::Other,
         }
     }
 }

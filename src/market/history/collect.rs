@@ -55,7 +55,8 @@ fn touch(event: &Event) -> Option<Touch<'_>> {
     match event {
         Event::Order(event) => touch_order(event),
         Event::Money(MoneyEvent::Moved(moved)) => touch_money(moved),
-        Event::Account(_)
+        Event::Money(_)
+        | Event::Account(_)
         | Event::Offer(_)
         | Event::Memory(_)
         | Event::Upstream(_)
@@ -79,7 +80,8 @@ fn touch_money(moved: &Moved) -> Option<Touch<'_>> {
         | MoveKind::Charge
         | MoveKind::Return
         | MoveKind::WriteOff
-        | MoveKind::Recovery => None,
+        | MoveKind::Recovery
+        | MoveKind::ProviderPayment => None,
     }
 }
 

@@ -4,14 +4,51 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use nexnum_engine::book::Book;
-use nexnum_engine::event::{Event, MoneyEvent, Moved, OfferEvent, ProviderKind};
-use nexnum_engine::ids::{CarrierId, OfferId, Product, ProviderId};
+use nexnum_engine::event::{Event, Leg, MoneyEvent, Moved, OfferEvent, ProviderKind};
+use nexnum_engine::ids::{CarrierId, OfferId, Product, ProviderId, RailId};
 use nexnum_engine::money::Micros;
 use nexnum_engine::state::State;
 use parking_lot::RwLock;
 
 /// What an offer is of.
 type OfferKey = (ProviderId, Product, CarrierId);
+
+/// What stands between us and a provider; nothing is below zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProviderBooks {
+    /// What we have there, by our books.
+    pub prepaid: Micros,
+    /// What we owe it beyond that.
+    pub payable: Micros,
+    /// What it charged for numbers that are open, or not known to be given back.
+    pub receivable: Micros,
+    /// What it cost us in vain: purchases that stayed in doubt, charges after a refund.
+    pub loss: Micros,
+}
+
+impl ProviderBooks {
+    fn of(state: &State, id: ProviderId) -> Self {
+        let book = |book: fn(ProviderId) -> Book| state.balance(book(id));
+        Self {
+            prepaid: book(Book::Prepaid).negated(),
+            payable: book(Book::Payable),
+            receivable: book(Book::Receivable).negated(),
+            loss: book(Book::WriteOffs).negated(),
+        }
+    }
+
+    /// Follows a leg of a movement. What a provider holds of ours, or cost us, stands below zero.
+    fn add(&mut self, Leg { book, amount }: Leg) {
+        let (stands, amount) = match book {
+            Book::Prepaid(_) => (&mut self.prepaid, amount.negated()),
+            Book::Payable(_) => (&mut self.payable, amount),
+            Book::Receivable(_) => (&mut self.receivable, amount.negated()),
+            Book::WriteOffs(_) => (&mut self.loss, amount.negated()),
+            _ => return,
+        };
+        *stands = stands.checked_add(amount).expect("the engine bounds its books");
+    }
+}
 
 /// A provider as readers see it.
 #[derive(Clone, Debug)]
@@ -20,8 +57,8 @@ pub struct ProviderView {
     pub name: Arc<str>,
     /// Where its numbers come from.
     pub kind: ProviderKind,
-    /// What was written off against it: purchases that stayed in doubt.
-    pub loss: Micros,
+    /// What stands in its books.
+    pub books: ProviderBooks,
 }
 
 /// Providers, carriers' names and every offer's id.
@@ -35,6 +72,7 @@ struct Tables {
     providers: BTreeMap<ProviderId, ProviderView>,
     carriers: BTreeMap<CarrierId, Arc<str>>,
     carrier_ids: BTreeMap<Arc<str>, CarrierId>,
+    rails: BTreeMap<RailId, Arc<str>>,
     offers: BTreeMap<OfferKey, OfferId>,
 }
 
@@ -44,9 +82,11 @@ impl Directory {
     pub fn from_state(state: &State) -> Self {
         let mut tables = Tables::default();
         for (id, provider) in state.providers() {
-            let (name, loss) =
-                (Arc::from(&*provider.name), state.balance(Book::WriteOffs(id)).negated());
-            tables.providers.insert(id, ProviderView { name, kind: provider.kind, loss });
+            let (name, books) = (Arc::from(&*provider.name), ProviderBooks::of(state, id));
+            tables.providers.insert(id, ProviderView { name, kind: provider.kind, books });
+        }
+        for (id, name) in state.rails() {
+            tables.rails.insert(id, Arc::from(name));
         }
         for (id, name) in state.carriers() {
             tables.name_carrier(id, name);
@@ -60,8 +100,12 @@ impl Directory {
     pub(super) fn show(&self, event: &Event) {
         match event {
             Event::Offer(event) => self.show_offer(event),
-            Event::Money(MoneyEvent::Moved(moved)) => self.show_losses(moved),
-            Event::Account(_)
+            Event::Money(MoneyEvent::Moved(moved)) => self.show_moved(moved),
+            Event::Money(MoneyEvent::RailNamed { rail, name }) => {
+                self.tables.write().rails.insert(*rail, Arc::from(&**name));
+            }
+            Event::Money(_)
+            | Event::Account(_)
             | Event::Order(_)
             | Event::Upstream(_)
             | Event::Memory(_)
@@ -74,8 +118,8 @@ impl Directory {
     fn show_offer(&self, event: &OfferEvent) {
         match event {
             OfferEvent::ProviderRegistered { provider, name, kind } => {
-                let row =
-                    ProviderView { name: Arc::from(&**name), kind: *kind, loss: Micros::ZERO };
+                let (name, books) = (Arc::from(&**name), ProviderBooks::default());
+                let row = ProviderView { name, kind: *kind, books };
                 self.tables.write().providers.insert(*provider, row);
             }
             OfferEvent::CarrierNamed { carrier, name } => {
@@ -94,13 +138,21 @@ impl Directory {
         }
     }
 
-    /// Counts what a movement writes off against providers, or reverses of it.
-    fn show_losses(&self, moved: &Moved) {
-        for leg in moved.legs.iter() {
-            if let Book::WriteOffs(provider) = leg.book {
-                self.tables.write().write_off(provider, leg.amount.negated());
-            }
+    /// Follows a movement's legs in providers' books.
+    fn show_moved(&self, moved: &Moved) {
+        let mut legs = moved.legs.iter().filter_map(|leg| Some((leg.book.provider()?, leg)));
+        let Some(first) = legs.next() else { return };
+        let mut tables = self.tables.write();
+        for (provider, leg) in std::iter::once(first).chain(legs) {
+            let known = tables.providers.get_mut(&provider);
+            known.expect("a book is a registered provider's").books.add(leg);
         }
+    }
+
+    /// A rail's name.
+    #[must_use]
+    pub fn rail(&self, id: RailId) -> Option<Arc<str>> {
+        self.tables.read().rails.get(&id).cloned()
     }
 
     /// Where a provider's numbers come from.
@@ -155,11 +207,6 @@ impl Directory {
 
 impl Tables {
     /// Adds to what was written off; a negative loss is one recovered.
-    fn write_off(&mut self, id: ProviderId, loss: Micros) {
-        let known = self.providers.get_mut(&id).expect("a loss is a registered provider's");
-        known.loss = known.loss.checked_add(loss).expect("the engine bounds its books");
-    }
-
     fn name_carrier(&mut self, id: CarrierId, name: &str) {
         let name: Arc<str> = Arc::from(name);
         self.carrier_ids.insert(Arc::clone(&name), id);

@@ -225,8 +225,6 @@ impl ReadModel {
                     self.keys.pin().remove(hash);
                 }
             }
-            // Its wallet comes as a value.
-            AccountEvent::Deposited { .. } => {}
         }
     }
 

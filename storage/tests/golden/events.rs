@@ -121,14 +121,6 @@ fn of_accounts() -> Vec<(&'static str, AccountEvent)> {
         ("KeyIssued Trade", key(3, Scope::Trade)),
         ("KeyIssued Admin", key(0, Scope::Admin)),
         ("KeyRevoked", AccountEvent::KeyRevoked { key: KeyId(u32::MAX) }),
-        (
-            "Deposited",
-            AccountEvent::Deposited {
-                account: ACCOUNT,
-                amount: Micros(1_000_000),
-                reference: DIGEST,
-            },
-        ),
     ]
 }
 

@@ -9,7 +9,7 @@ use nexnum_engine::event::{
 use nexnum_engine::group::Made;
 use nexnum_engine::ids::{
     AccountId, CallbackId, CarrierId, CountryId, KeyId, LoadId, MessageId, Number, OfferId,
-    OrderId, OrderNumber, Product, ProviderId, Seq, ServiceId,
+    OrderId, OrderNumber, Product, ProviderId, RailId, Seq, ServiceId,
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::{Held, Order, OrderRef, OrderStatus, Outlay};
@@ -17,8 +17,8 @@ use nexnum_engine::replies::StoredReply;
 use nexnum_engine::sealed::{KeyHandle, KeyOwner};
 use nexnum_engine::snapshot::Row;
 use nexnum_engine::state::{
-    Account, Counters, GivenUp, Key, NamedPurchase, Offer, Orphan, Provider, Quarantined, Seen,
-    WriteOff,
+    Account, Counters, GivenUp, Key, NamedPurchase, Offer, Orphan, Paid, PaidTo, Provider,
+    Quarantined, Seen, WriteOff,
 };
 use nexnum_engine::time::Time;
 
@@ -115,6 +115,7 @@ pub(crate) fn rows() -> Vec<(String, Row)> {
         order: ORDER,
         message: MessageId(5),
         load: LoadId(3),
+        rail: RailId(2),
     };
     let key = Key {
         account: ACCOUNT,
@@ -137,31 +138,13 @@ pub(crate) fn rows() -> Vec<(String, Row)> {
         ("Counters".to_owned(), Row::Counters(counters)),
         ("Account".to_owned(), Row::Account(ACCOUNT, account())),
         ("Key".to_owned(), Row::Key(KeyId(2), key)),
-        ("Deposit".to_owned(), Row::Deposit(ACCOUNT, DIGEST, Micros(1_000_000))),
         ("Provider".to_owned(), Row::Provider(ProviderId(2), provider)),
         ("Carrier".to_owned(), Row::Carrier(CarrierId(4), "telkomsel".into())),
         ("Offer".to_owned(), Row::Offer(offer)),
         ("Pool".to_owned(), Row::Pool(OfferId(7), vec![Number(15_551)])),
         ("Reply".to_owned(), Row::Reply(ACCOUNT, DIGEST, reply)),
     ];
-    let books = [
-        Book::Available(ACCOUNT),
-        Book::Escrow(ACCOUNT),
-        Book::Payable(ProviderId(2)),
-        Book::WriteOffs(ProviderId(2)),
-        Book::Revenue,
-        Book::CashIn,
-        Book::Bonus(ACCOUNT),
-        Book::EscrowBonus(ACCOUNT),
-        Book::Hold(ACCOUNT),
-        Book::Prepaid(ProviderId(2)),
-        Book::Receivable(ProviderId(2)),
-        Book::Fees,
-        Book::Adjustments,
-        Book::ExchangeDifferences,
-        Book::OwnStockCost,
-    ];
-    rows.extend(books.map(|book| (format!("Book {book:?}"), Row::Book(book, Micros(-1)))));
+    rows.extend(of_money());
     let states = nexnum_engine::activation::STATES;
     rows.extend(
         states.map(|state| (format!("Order {state:?}"), Row::Order(Box::new(order(state))))),
@@ -181,6 +164,37 @@ pub(crate) fn rows() -> Vec<(String, Row)> {
     rows.push(("Seen".to_owned(), Row::Seen(ProviderId(2), Number(15_551), seen)));
     rows.extend(of_the_rest());
     rows.extend(of_callbacks());
+    rows
+}
+
+fn of_money() -> Vec<(String, Row)> {
+    let paid = |to| Paid { to, amount: Micros(1_000_000) };
+    let mut rows = vec![
+        ("Rail".to_owned(), Row::Rail(RailId(2), "usdt-trc20".into())),
+        ("Payment in".to_owned(), Row::Payment(RailId(2), DIGEST, paid(PaidTo::Account(ACCOUNT)))),
+        (
+            "Payment out".to_owned(),
+            Row::Payment(RailId(2), DIGEST, paid(PaidTo::Provider(ProviderId(2)))),
+        ),
+    ];
+    let books = [
+        Book::Available(ACCOUNT),
+        Book::Escrow(ACCOUNT),
+        Book::Payable(ProviderId(2)),
+        Book::WriteOffs(ProviderId(2)),
+        Book::Revenue,
+        Book::Rail(RailId(2)),
+        Book::Bonus(ACCOUNT),
+        Book::EscrowBonus(ACCOUNT),
+        Book::Hold(ACCOUNT),
+        Book::Prepaid(ProviderId(2)),
+        Book::Receivable(ProviderId(2)),
+        Book::Fees,
+        Book::Adjustments,
+        Book::ExchangeDifferences,
+        Book::OwnStockCost,
+    ];
+    rows.extend(books.map(|book| (format!("Book {book:?}"), Row::Book(book, Micros(-1)))));
     rows
 }
 

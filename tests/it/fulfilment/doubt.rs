@@ -354,7 +354,7 @@ async fn what_an_order_bought_that_is_over_at_the_start_goes_back() {
     let order = rig.order(id, |order| order.state == ActivationState::Failed).await;
     let loss = || {
         let providers = rig.orders().market.read_model.directory().providers();
-        providers.into_iter().find(|(id, _)| *id == order.provider).unwrap().1.loss
+        providers.into_iter().find(|(id, _)| *id == order.provider).unwrap().1.books.loss
     };
     assert_eq!((order.attempt, rig.wallet()), (1, (10_000_000, 0)));
     until(|| rig.orders().doubts.count().orphans == 1 && loss() == Micros::ZERO).await;

@@ -35,7 +35,7 @@ use nexnum::server::{ProviderSetup, Running};
 use nexnum::supply::config::{MarginConfig, Percent};
 use nexnum_driver::Secret;
 use nexnum_engine::activation::ActivationState;
-use nexnum_engine::command::{Deposit, OpenAccount, Pulse, Request};
+use nexnum_engine::command::{Deposit, NewPayment, OpenAccount, Pulse, Request};
 use nexnum_engine::group::Origin;
 use nexnum_engine::ids::{AccountId, CarrierId, OrderId};
 use nexnum_engine::money::Micros;
@@ -120,7 +120,8 @@ impl Rig {
         let open = OpenAccount { name: "buyer".into(), credit_limit: Micros::ZERO };
         assert_eq!(execute(rig.orders(), open).await, customer);
         let amount = Micros::units(10);
-        execute(rig.orders(), Deposit { account: customer, amount, reference: 1 }).await;
+        let payment = NewPayment::new("bank", amount, 1);
+        execute(rig.orders(), Deposit { account: customer, payment, sealed: None }).await;
         rig
     }
 

@@ -30,6 +30,7 @@ use super::harness::{Client, Market, answer};
 const ORDERS: &str = "/api/v1/orders";
 const ACCOUNTS: &str = "/api/admin/accounts";
 const DEPOSITS: &str = "/api/admin/accounts/1/deposits";
+const PAYMENTS: &str = "/api/admin/providers/own/payments";
 const STOCK: &str = "/api/admin/stock";
 
 /// A market with one order; nothing below may move it.
@@ -56,7 +57,7 @@ impl Still {
         match path {
             ORDERS => json!({"country": "ID", "service": "tg", "max_price": "0.5"}),
             ACCOUNTS => json!({"name": "b", "credit_limit": "1"}),
-            DEPOSITS => json!({"amount": "1", "reference": "r"}),
+            DEPOSITS | PAYMENTS => json!({"amount": "1", "reference": "r"}),
             STOCK => json!({
                 "country": "ID", "service": "tg", "operator": "new", "price": "0.3",
                 "cost": "0.1", "numbers": ["+62820000000"],
@@ -69,8 +70,8 @@ impl Still {
     }
 
     /// The routes that take fields and keep nothing of a body that is refused.
-    const fn taking_bodies() -> [&'static str; 4] {
-        [ORDERS, ACCOUNTS, DEPOSITS, STOCK]
+    const fn taking_bodies() -> [&'static str; 5] {
+        [ORDERS, ACCOUNTS, DEPOSITS, PAYMENTS, STOCK]
     }
 
     /// Bodies that are no JSON or have wrong fields are refused.
@@ -186,6 +187,7 @@ async fn an_amount_that_is_none_is_refused_wherever_one_is_taken() {
                 (ORDERS, "max_price"),
                 (ACCOUNTS, "credit_limit"),
                 (DEPOSITS, "amount"),
+                (PAYMENTS, "amount"),
                 (STOCK, "price"),
                 (STOCK, "cost"),
             ] {
@@ -243,6 +245,9 @@ async fn a_text_a_list_or_a_number_out_of_its_bounds_is_named() {
                 (ACCOUNTS, "name", json!("a\u{0}b")),
                 (DEPOSITS, "reference", json!("")),
                 (DEPOSITS, "reference", json!(long)),
+                (DEPOSITS, "rail", json!("A bank")),
+                (DEPOSITS, "paid", json!({"amount": "2", "currency": "EUR", "rate": "1"})),
+                (PAYMENTS, "reference", json!("a\u{0}b")),
                 (STOCK, "operator", json!(long)),
                 (STOCK, "operator", json!("a\nb")),
                 (STOCK, "numbers", json!([])),

@@ -1,6 +1,6 @@
 //! A running server with a customer, an operator and own stock, and a small client.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nexnum::clock::Clock;
@@ -151,6 +151,11 @@ impl Market {
         Self { running, admin, folder }
     }
 
+    /// Its data folder.
+    pub(crate) fn dir(&self) -> PathBuf {
+        self.folder.path().join("market")
+    }
+
     /// Stops cleanly and starts again on the same folder.
     pub(crate) async fn restart(self) -> Self {
         self.running.stop().await.unwrap();
@@ -178,7 +183,7 @@ impl Market {
         let issued = self.admin.post(&path, json!({})).await;
         let key = issued.created()["key"].as_str().unwrap().to_owned();
         let path = format!("/api/admin/accounts/{id}/deposits");
-        let body = json!({"amount": balance, "reference": "purse"});
+        let body = json!({"amount": balance, "reference": format!("purse of {name}")});
         self.admin.post(&path, body).await.created();
         Client::new(&self.running, &key)
     }

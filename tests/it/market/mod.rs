@@ -13,6 +13,7 @@ mod messages;
 mod operations;
 mod origin;
 mod outcomes;
+mod payments;
 mod refusals;
 mod refused_callbacks;
 mod repeated_callbacks;

@@ -318,6 +318,21 @@ impl Tour {
         self.delete(&path).await;
     }
 
+    async fn provider_payments(&mut self) {
+        for (provider, reference, amount) in [
+            ("own", "p", "1"),
+            ("own", "p", "2"),
+            ("own", "q", "0"),
+            ("own", "", "1"),
+            ("unheard", "s", "1"),
+        ] {
+            let payment = json!({"amount": amount, "reference": reference});
+            self.post(&format!("/api/admin/providers/{provider}/payments"), payment).await;
+        }
+        let odd = json!({"amount": "1", "reference": "t", "odd": 1});
+        self.post("/api/admin/providers/own/payments", odd).await;
+    }
+
     async fn operators(&mut self) {
         self.market.running.rooms.orders.market.attention.raise(
             AttentionKind::KeyMissing,
@@ -346,6 +361,7 @@ impl Tour {
         ] {
             self.post(&format!("{accounts}/2/deposits"), body).await;
         }
+        self.provider_payments().await;
         for key in ["1", "3", "99", "x"] {
             self.delete(&format!("/api/admin/keys/{key}")).await;
         }

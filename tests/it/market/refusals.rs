@@ -200,7 +200,7 @@ async fn a_name_or_a_reference_that_cannot_be_taken_is_told_in_its_own_words() {
         assert!(problem["detail"].as_str().unwrap().contains(words), "{problem}");
     }
     market.customer("a", "1").await;
-    let again = json!({"amount": "2", "reference": "purse"});
+    let again = json!({"amount": "2", "reference": "purse of a"});
     let deposit = market.admin.post("/api/admin/accounts/1/deposits", again).await;
     let problem = deposit.refused(422, "idempotency_mismatch");
     assert_eq!(problem["param"], "reference");

@@ -2,8 +2,8 @@
 
 use nexnum::market::folder::Opened;
 use nexnum_engine::command::{
-    Command, Deposit, Incoming, IngestMessage, ListOffers, LoadStock, OpenAccount, PlaceOrder,
-    RegisterProvider, Reply, Timings,
+    Command, Deposit, Incoming, IngestMessage, ListOffers, LoadStock, NewPayment, OpenAccount,
+    PlaceOrder, RegisterProvider, Reply, Timings,
 };
 use nexnum_engine::event::{
     Arrival, MessageIdentity, MessageKind, MessageWay, ProviderKind, Routing, Terms,
@@ -45,7 +45,11 @@ pub(crate) fn furniture(numbers: u64) -> Furniture {
     let numbers = (0..numbers).map(|n| Number(6_281_200_000_000 + n)).collect();
     Furniture {
         account: account("acme"),
-        deposit: Deposit { account: ACCOUNT, amount: Micros::units(10), reference: 1 },
+        deposit: Deposit {
+            account: ACCOUNT,
+            payment: NewPayment::new("bank", Micros::units(10), 1),
+            sealed: None,
+        },
         provider: RegisterProvider { name: "own".into(), kind: ProviderKind::Own },
         offers: ListOffers { provider: PROVIDER, offers },
         stock: LoadStock { offer: OFFER, cost: COST, price: PRICE, numbers },

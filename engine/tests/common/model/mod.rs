@@ -17,18 +17,20 @@ use nexnum_engine::callback::CallbackOutcome;
 use nexnum_engine::command::{
     AcceptClock, BeginEpoch, Cancel, ClearDoubt, Command, Deposit, DoubtOrder, Expire, FailOrder,
     Finish, IngestMessage, ListOffers, LoadStock, NameCarrier, NamePurchase, NextAttempt,
-    OpenLedger, PlaceOrder, Placed, PriceOffers, RecordClockStep, RecoverLoss, Reply,
+    OpenLedger, PayProvider, PlaceOrder, Placed, PriceOffers, RecordClockStep, RecoverLoss, Reply,
     RequestAnother, RevokeKey,
 };
 use nexnum_engine::event::{LedgerTerms, ProviderKind, ProviderWord, Terms};
 use nexnum_engine::group::Idempotency;
-use nexnum_engine::ids::{AccountId, CarrierId, Number, OfferId, OrderId, Product, ProviderId};
+use nexnum_engine::ids::{
+    AccountId, CarrierId, Number, OfferId, OrderId, Product, ProviderId, RailId,
+};
 use nexnum_engine::limits::{NAME_LEN_MAX, RETIRED_MAX};
 use nexnum_engine::money::{AMOUNT_MAX, COST_MAX, Micros};
 use nexnum_engine::order::OrderStatus;
 use nexnum_engine::policy::Policy;
 use nexnum_engine::sealed::{KeyHandle, KeyOwner};
-use nexnum_engine::state::State;
+use nexnum_engine::state::{PaidTo, State};
 use nexnum_engine::time::Time;
 
 /// An answer: a reply or the code of a refusal.
@@ -43,7 +45,8 @@ pub struct Model {
     accounts: Vec<(Box<str>, Micros)>,
     keys_revoked: Vec<bool>,
     key_hashes: Vec<[u8; 32]>,
-    deposits: Vec<(AccountId, u128, Micros)>,
+    /// Payments: by which rail, with which reference, to whom, how much.
+    payments: Vec<(Box<str>, u128, PaidTo, Micros)>,
     providers: Vec<(Box<str>, ProviderKind)>,
     carriers: Vec<Box<str>>,
     offers: Vec<Offer>,
@@ -226,8 +229,13 @@ impl Model {
             Command::OpenAccount(new) => self.open(&new.name, new.credit_limit),
             Command::IssueKey(key) => self.issue_key(key.account, key.hash, &key.prefix),
             Command::RevokeKey(RevokeKey { key }) => self.revoke_key(*key),
-            Command::Deposit(Deposit { account, amount, reference }) => {
-                self.deposit(*account, *amount, *reference)
+            Command::Deposit(Deposit { account, payment, sealed: _ }) => {
+                self.account(*account)?;
+                self.pay(PaidTo::Account(*account), payment)
+            }
+            Command::PayProvider(PayProvider { provider, payment, text }) => {
+                self.kind(*provider)?;
+                self.pay_provider(*provider, payment, text)
             }
             Command::RegisterProvider(new) => self.register(&new.name, new.kind),
             Command::NameCarrier(NameCarrier { name }) => self.name_carrier(name),
@@ -341,6 +349,14 @@ impl Model {
         let (mut revenue, mut own_cost) = (0, 0);
         // What each provider is owed, has charged without an account, and cost us in vain.
         let mut owed = vec![(0, 0, 0); self.providers.len()];
+        for (_, _, to, amount) in &self.payments {
+            let PaidTo::Provider(provider) = *to else { continue };
+            if self.kind(provider) == Ok(ProviderKind::Own) {
+                own_cost -= i128::from(amount.0);
+            } else {
+                owed[provider.0 as usize - 1].0 -= i128::from(amount.0);
+            }
+        }
         for order in &self.orders {
             let (payable, receivable, loss) = &mut owed[order.terms.provider.0 as usize - 1];
             let (price, cost) = (i128::from(order.terms.price.0), i128::from(order.terms.cost.0));
@@ -371,8 +387,17 @@ impl Model {
             let known = (payable, book(Book::Receivable(id)), book(Book::WriteOffs(id)));
             same(&format!("books of provider {id}"), known, expected)?;
         }
-        let credited: i128 = self.deposits.iter().map(|known| i128::from(known.2.0)).sum();
-        same("cash in", book(Book::CashIn), -credited)
+        for (index, rail) in self.rails().into_iter().enumerate() {
+            let payments = self.payments.iter().filter(|paid| *paid.0 == *rail);
+            let signed = payments.map(|paid| match paid.2 {
+                PaidTo::Account(_) => -i128::from(paid.3.0),
+                PaidTo::Provider(_) => i128::from(paid.3.0),
+            });
+            let id = RailId(index as u16 + 1);
+            same("a rail's name", state.rail(&rail), Some(id))?;
+            same(&format!("rail {rail}"), book(Book::Rail(id)), signed.sum())?;
+        }
+        Ok(())
     }
 }
 

@@ -13,6 +13,7 @@ use nexnum_engine::limits::{
 };
 use nexnum_engine::money::{COST_MAX, Micros};
 use nexnum_engine::order::FailReason;
+use nexnum_engine::state::PaidTo;
 use nexnum_engine::time::Time;
 
 use super::{Answer, Model, Named, Order, at, name_fits, need, oldest, placed};
@@ -20,10 +21,10 @@ use super::{Answer, Model, Named, Order, at, name_fits, need, oldest, placed};
 impl Model {
     /// Everything ever credited, less what orders hold or took.
     pub(super) fn wallet(&self, account: AccountId) -> i128 {
-        let credited = self.deposits.iter().filter(|known| known.0 == account);
+        let credited = self.payments.iter().filter(|known| known.2 == PaidTo::Account(account));
         let kept =
             self.orders.iter().filter(|order| order.asked.account == account && !order.refunded());
-        credited.map(|known| i128::from(known.2.0)).sum::<i128>()
+        credited.map(|known| i128::from(known.3.0)).sum::<i128>()
             - kept.map(|order| i128::from(order.terms.price.0)).sum::<i128>()
     }
 

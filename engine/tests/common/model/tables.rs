@@ -1,10 +1,11 @@
-//! Accounts, keys and deposits; providers, offers and own stock.
+//! Accounts, keys and payments; providers, offers and own stock.
 
-use nexnum_engine::command::{Effect, Listed, Reply};
-use nexnum_engine::event::{ClockJump, LedgerTerms, OfferTerms, ProviderKind};
+use nexnum_engine::command::{Effect, Listed, NewPayment, Reply};
+use nexnum_engine::event::{ClockJump, ForeignAmount, LedgerTerms, OfferTerms, ProviderKind};
 use nexnum_engine::ids::{AccountId, CarrierId, KeyId, Number, OfferId, Product, ProviderId};
 use nexnum_engine::limits::{OFFERS_MAX, ROWS_MAX};
 use nexnum_engine::money::Micros;
+use nexnum_engine::state::PaidTo;
 use nexnum_engine::time::Time;
 
 use super::{Answer, Model, Offer, at, is_amount, name_fits, need, priced_well};
@@ -68,23 +69,38 @@ impl Model {
         Ok(Reply::Effect(Effect::Done))
     }
 
-    pub(super) fn deposit(
-        &mut self,
-        account: AccountId,
-        amount: Micros,
-        reference: u128,
-    ) -> Answer {
-        self.account(account)?;
-        need(is_amount(amount), "amount_out_of_range")?;
-        let before = self.deposits.iter().find(|known| (known.0, known.1) == (account, reference));
-        if let Some((_, _, credited)) = before {
-            need(*credited == amount, "idempotency_mismatch")?;
+    /// The rails in use, in the order of their first payments.
+    pub(super) fn rails(&self) -> Vec<Box<str>> {
+        let mut rails = Vec::new();
+        for (rail, ..) in &self.payments {
+            if !rails.contains(rail) {
+                rails.push(rail.clone());
+            }
+        }
+        rails
+    }
+
+    pub(super) fn pay(&mut self, to: PaidTo, payment: &NewPayment) -> Answer {
+        check_payment(payment)?;
+        let NewPayment { rail, amount, reference, .. } = payment;
+        let mut known = self.payments.iter();
+        if let Some(known) = known.find(|known| (&known.0, known.1) == (rail, *reference)) {
+            need((known.2, known.3) == (to, *amount), "idempotency_mismatch")?;
             return Ok(Reply::Effect(Effect::Unchanged));
         }
-        let total: i128 = self.deposits.iter().map(|known| i128::from(known.2.0)).sum();
-        need(total + i128::from(amount.0) <= i128::from(i64::MAX / 4), "exhausted")?;
-        self.deposits.push((account, reference, amount));
+        self.payments.push((rail.clone(), *reference, to, *amount));
         Ok(Reply::Effect(Effect::Done))
+    }
+
+    pub(super) fn pay_provider(
+        &mut self,
+        provider: ProviderId,
+        payment: &NewPayment,
+        text: &str,
+    ) -> Answer {
+        check_payment(payment)?;
+        need(name_fits(text), "invalid_field")?;
+        self.pay(PaidTo::Provider(provider), payment)
     }
 
     pub(super) fn register(&mut self, name: &str, kind: ProviderKind) -> Answer {
@@ -213,4 +229,11 @@ impl Model {
     pub(super) fn rests_until(&self, number: Number) -> Option<Time> {
         self.resting.iter().filter(|rests| rests.2 == number).map(|rests| rests.0).max()
     }
+}
+
+fn check_payment(payment: &NewPayment) -> Result<(), &'static str> {
+    need(is_amount(payment.amount), "amount_out_of_range")?;
+    need(!payment.rail.contains(|c: char| c.is_uppercase() || c == ' '), "invalid_field")?;
+    let is_odd = |foreign: &ForeignAmount| foreign.amount.starts_with('-');
+    need(!payment.foreign.as_ref().is_some_and(is_odd), "invalid_field")
 }

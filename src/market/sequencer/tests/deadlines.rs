@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use nexnum_engine::command::{
-    Deposit, LoadStock, OpenAccount, PlaceOrder, RegisterProvider, RevokeKey, Timings,
+    Deposit, LoadStock, NewPayment, OpenAccount, PlaceOrder, RegisterProvider, RevokeKey, Timings,
 };
 use nexnum_engine::event::{Routing, Terms};
 use nexnum_engine::group::{Groups, Head};
@@ -24,7 +24,8 @@ fn with_orders(now: Time, ends_in_ms: u64, orders: u64) -> Engine {
     };
     execute(OpenAccount { name: "ann".into(), credit_limit: Micros::ZERO }.into());
     let amount = Micros::units(9);
-    execute(Deposit { account: AccountId(1), amount, reference: 1 }.into());
+    let payment = NewPayment::new("bank", amount, 1);
+    execute(Deposit { account: AccountId(1), payment, sealed: None }.into());
     execute(RegisterProvider { name: "own".into(), kind: ProviderKind::Own }.into());
     let offers = vec![(PRODUCT, CarrierId::ANY)];
     execute(ListOffers { provider: PROVIDER, offers }.into());
