@@ -34,6 +34,7 @@ struct Counters {
     callbacks: Family<CallbackLabels, Counter>,
     callbacks_refused: Family<RefusedLabels, Counter>,
     callbacks_refused_unkept: Family<Provider, Counter>,
+    shown_unnoted: Counter,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -70,6 +71,7 @@ impl Default for Counters {
             callbacks: Family::default(),
             callbacks_refused: Family::default(),
             callbacks_refused_unkept: Family::default(),
+            shown_unnoted: Counter::default(),
         }
     }
 }
@@ -114,6 +116,11 @@ impl Metrics {
         self.0.callbacks_refused_unkept.get_or_create(&provider).inc_by(count);
     }
 
+    /// A buyer was shown a message, and there was no room to note it.
+    pub fn shown_unnoted(&self) {
+        self.0.shown_unnoted.inc();
+    }
+
     /// Puts all of them on a page that is about to be written. The format adds `_total` to
     /// counters and a full stop to each explanation.
     pub fn register(&self, page: &mut Registry) {
@@ -126,6 +133,7 @@ impl Metrics {
             callbacks,
             callbacks_refused,
             callbacks_refused_unkept,
+            shown_unnoted,
         } = &*self.0;
         page.register(
             "nexnum_commit_seconds",
@@ -166,6 +174,11 @@ impl Metrics {
             "nexnum_callbacks_refused_unkept",
             "Refused callbacks that found no room to be kept, or made room for newer ones",
             callbacks_refused_unkept.clone(),
+        );
+        page.register(
+            "nexnum_shown_unnoted",
+            "Answers that showed a message for the first time and could not be noted in the ledger",
+            shown_unnoted.clone(),
         );
     }
 }

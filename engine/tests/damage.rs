@@ -235,7 +235,9 @@ fn damage_order(event: &mut OrderEvent, choice: u64) -> Option<()> {
             },
         },
         OrderEvent::AttemptStarted { terms, .. } => add(&mut terms.price),
-        OrderEvent::OrderDoubted { order, .. }
+        OrderEvent::MessageShown { message, .. } if !is_name => message.0 = u64::MAX,
+        OrderEvent::MessageShown { order, .. }
+        | OrderEvent::OrderDoubted { order, .. }
         | OrderEvent::DoubtCleared { order }
         | OrderEvent::AnotherRequested { order }
         | OrderEvent::NumberAssigned { order, .. }

@@ -152,6 +152,7 @@ impl GridFollower {
             | OrderEvent::NumberAssigned { .. }
             | OrderEvent::MessageReceived(_)
             | OrderEvent::MessageCompleted(_)
+            | OrderEvent::MessageShown { .. }
             | OrderEvent::AnotherRequested { .. }
             | OrderEvent::OrderFailed { .. }
             | OrderEvent::NumberQuarantined { .. } => {}

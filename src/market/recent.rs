@@ -181,6 +181,7 @@ impl Recent {
             | OrderEvent::DoubtCleared { .. }
             | OrderEvent::MessageReceived(_)
             | OrderEvent::MessageCompleted(_)
+            | OrderEvent::MessageShown { .. }
             | OrderEvent::AnotherRequested { .. }
             | OrderEvent::NumberQuarantined { .. } => {}
         }

@@ -33,6 +33,8 @@ mod refused;
 mod refused_ids;
 mod refused_told;
 mod resend;
+mod show;
+pub(crate) mod shown;
 mod single_flight;
 mod spare_copies;
 mod take_up;
@@ -63,6 +65,7 @@ use self::missing::Missing;
 use self::numbered::Numbered;
 use self::refused_ids::RefusedIds;
 use self::refused_told::RefusedTold;
+use self::shown::ShownNotes;
 use self::single_flight::SingleFlight;
 use self::spare_copies::SpareCopies;
 use self::tasks::Tasks;
@@ -111,6 +114,7 @@ pub struct Orders {
     kept_wishes: Waited,
     numbered: Numbered,
     spare_copies: SpareCopies,
+    pub(crate) shown_notes: ShownNotes,
     unanswered_cancels: UnansweredCancels,
     own: OwnStock,
     refused_ids: RefusedIds,
@@ -141,6 +145,7 @@ impl Orders {
             kept_wishes: Waited::default(),
             numbered: Numbered::default(),
             spare_copies: SpareCopies::after_start(wishes),
+            shown_notes: ShownNotes::default(),
             unanswered_cancels: UnansweredCancels::default(),
         })
     }

@@ -13,6 +13,7 @@ mod pause;
 mod poll;
 mod reconcile;
 pub mod schedule;
+mod shown;
 mod sync;
 mod visit;
 
@@ -66,6 +67,9 @@ impl Workers {
         workers.begin("callbacks", "", move |beat| {
             callbacks::run(Arc::clone(&orders), stopped.clone(), beat)
         });
+        let (orders, stopped) = (Arc::clone(&workers.orders), workers.stop.subscribe());
+        workers
+            .begin("shown", "", move |beat| shown::run(Arc::clone(&orders), stopped.clone(), beat));
         workers
     }
 

@@ -12,8 +12,8 @@ use nexnum_engine::event::{
     ClockJump, Closing, Completion, DestroyReason, Epoch, Event, ForeignAmount, LedgerEvent,
     LedgerTerms, Leg, Legs, MemoryEvent, MessageIdentity, MessageKind, MessageWay, MoneyEvent,
     MoveKind, MoveReason, Moved, OfferEvent, OfferTerms, OrderEvent, OrphanEnd, Payment, Placement,
-    ProviderKind, ProviderWord, Receipt, Routing, Scope, SealKeyEvent, SkipReason, SkippedAsk,
-    SkippedAsks, Terms, UpstreamEvent,
+    ProviderKind, ProviderWord, Receipt, Routing, Scope, SealKeyEvent, ShownBy, SkipReason,
+    SkippedAsk, SkippedAsks, Terms, UpstreamEvent,
 };
 use nexnum_engine::group::{ActingFor, Actor, Idempotency, KeyUse, Made};
 use nexnum_engine::ids::{
@@ -309,7 +309,7 @@ structs! {
     Paid { to, amount }
     Held { paid, bonus }
     Outlay { amount, moved }
-    Message { id, digest, sender, text, code, received_at, late }
+    Message { id, digest, sender, text, code, received_at, late, shown }
     Order {
         id, account, number, product, carrier, limit, price, cost, held, outlay, offer, provider,
         attempt, in_doubt, placed_at, deadline, status, state, awaits_another, assignment, messages,
@@ -348,6 +348,7 @@ enums! {
         14 NotSent, 15 UnfitNumber, 16 NoNumberYet, 17 NoAnswer, 18 Failed
     }
     MessageWay { 1 Callback, 2 Status, 3 List }
+    ShownBy { 1 Poll, 2 Webhook, 3 Stream, 4 Session }
     MessageKind { 1 Sms, 2 Voice, 3 FlashCall }
     MessageIdentity { 1 SourceId, 2 TextWithCode, 3 Text }
     FailReason { 1 NoNumbers, 2 InDoubt }
@@ -442,6 +443,7 @@ events! {
     31 Upstream(UpstreamEvent::EndedUpstream) { order },
     32 Upstream(UpstreamEvent::EndedByProvider) { order, word },
     33 Order(OrderEvent::MessageCompleted)(completion),
+    43 Order(OrderEvent::MessageShown) { order, message, by, key },
     35 Ledger(LedgerEvent::LedgerOpened)(terms),
     36 Ledger(LedgerEvent::EpochBegan)(epoch),
     115 Ledger(LedgerEvent::ClockStepped)(jump),

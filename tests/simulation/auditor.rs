@@ -170,6 +170,7 @@ impl Auditor {
             OrderEvent::OrderDoubted { .. }
             | OrderEvent::DoubtCleared { .. }
             | OrderEvent::MessageCompleted(_)
+            | OrderEvent::MessageShown { .. }
             | OrderEvent::AnotherRequested { .. } => Ok(()),
         }
     }

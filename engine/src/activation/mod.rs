@@ -38,6 +38,8 @@ pub struct Message {
     pub received_at: Time,
     /// It came after the end: kept, not delivered.
     pub late: bool,
+    /// Its buyer has been shown it.
+    pub shown: bool,
 }
 
 /// Prints no text and no code: messages stay out of logs.

@@ -3,7 +3,7 @@
 use super::dense::next;
 use crate::activation::{ActivationState, Assignment, Input};
 use crate::event::{Closing, Completion, OrderEvent, Placement, ProviderKind, Receipt, Terms};
-use crate::ids::OrderId;
+use crate::ids::{MessageId, OrderId};
 use crate::order::{Held, Order, OrderRef, OrderStatus};
 use crate::state::{GivenUp, Quarantined, State};
 use crate::time::Time;
@@ -48,6 +48,7 @@ impl State {
             }
             OrderEvent::MessageReceived(receipt) => self.receive(at, receipt),
             OrderEvent::MessageCompleted(completion) => self.complete(completion),
+            OrderEvent::MessageShown { message, .. } => self.show(id, *message),
             OrderEvent::AnotherRequested { order: _ } => {
                 self.unschedule(id);
                 self.advance(id, Input::Another);
@@ -200,6 +201,15 @@ impl State {
             assert!(known.is_empty(), "what a message says stays");
             known.clone_from(part);
         }
+    }
+
+    fn show(&mut self, id: OrderId, message: MessageId) {
+        let order = self.order_mut(id);
+        assert!(order.shown().any(|known| known.id == message), "it is its buyer's to see");
+        let known = order.messages.iter_mut().find(|known| known.id == message);
+        let known = known.expect("it is there");
+        assert!(!known.shown, "a message is shown for the first time once");
+        known.shown = true;
     }
 
     fn close(&mut self, at: Time, id: OrderId, closing: Closing) {

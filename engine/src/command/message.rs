@@ -1,8 +1,8 @@
 //! What may be asked for the messages of an activation.
 
 use super::order::Caller;
-use crate::event::Arrival;
-use crate::ids::{CallbackId, OrderId};
+use crate::event::{Arrival, ShownBy};
+use crate::ids::{CallbackId, KeyId, MessageId, OrderId};
 
 /// A message as it came in.
 #[derive(Clone, PartialEq, Eq)]
@@ -53,4 +53,17 @@ pub struct RequestAnother {
     pub order: OrderId,
     /// Who asks.
     pub caller: Caller,
+}
+
+/// The buyer has been shown an order's messages up to one: each is recorded the first time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShowMessages {
+    /// Which order's.
+    pub order: OrderId,
+    /// The newest of them.
+    pub up_to: MessageId,
+    /// By which way.
+    pub by: ShownBy,
+    /// The key that asked, or whose webhook or stream it was.
+    pub key: Option<KeyId>,
 }

@@ -19,7 +19,7 @@ pub use account::{IssueKey, OpenAccount, RevokeKey};
 pub use callback::{ReceiveCallback, SettleCallback};
 pub use ledger::{AcceptClock, BeginEpoch, OpenLedger, RecordClockStep};
 pub use memory::Pulse;
-pub use message::{CompleteMessage, Incoming, IngestMessage, RequestAnother};
+pub use message::{CompleteMessage, Incoming, IngestMessage, RequestAnother, ShowMessages};
 pub use money::{Deposit, NewPayment, PayProvider};
 pub use offer::{ListOffers, LoadStock, NameCarrier, PriceOffers, RegisterProvider};
 pub use order::{
@@ -99,6 +99,7 @@ commands! {
     FailOrder => Effect,
     IngestMessage => Effect,
     CompleteMessage => Effect,
+    ShowMessages => Effect,
     RequestAnother => Effect,
     Cancel => Effect,
     RecoverLoss => Effect,

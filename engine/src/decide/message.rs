@@ -6,7 +6,9 @@ use super::upstream::charged_in_vain;
 use super::{callback, money};
 use crate::activation::{ActivationState, Input};
 use crate::callback::CallbackOutcome;
-use crate::command::{CompleteMessage, Effect, Incoming, IngestMessage, RequestAnother};
+use crate::command::{
+    CompleteMessage, Effect, Incoming, IngestMessage, RequestAnother, ShowMessages,
+};
 use crate::event::{Completion, Event, MoveReason, OrderEvent, Receipt};
 use crate::ids::{CallbackId, MessageId};
 use crate::limits::{MESSAGES_MAX, NAME_LEN_MAX, TEXT_LEN_MAX};
@@ -90,6 +92,22 @@ pub(super) fn complete(
     }
     events.push(Event::Order(OrderEvent::MessageCompleted(completion)));
     Ok(Effect::Done)
+}
+
+/// Records what the buyer has not been shown before. What is kept from the buyer is not shown.
+pub(super) fn show(
+    state: &State,
+    &ShowMessages { order: id, up_to, by, key }: &ShowMessages,
+    events: &mut Vec<Event>,
+) -> Result<Effect, Reject> {
+    let named = state.order(id).ok_or(Reject::UnknownOrder)?;
+    let unseen = named.shown().filter(|message| message.id <= up_to && !message.shown);
+    let order = named.reference();
+    let before = events.len();
+    events.extend(unseen.map(|message| {
+        Event::Order(OrderEvent::MessageShown { order, message: message.id, by, key })
+    }));
+    Ok(if events.len() > before { Effect::Done } else { Effect::Unchanged })
 }
 
 /// True if the message came before: to this order, or to an earlier buyer of its number. A

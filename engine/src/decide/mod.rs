@@ -65,6 +65,7 @@ pub fn decide(
         Command::RecoverLoss(loss) => reply(loss, order::recover_loss(state, loss, events)),
         Command::IngestMessage(new) => reply(new, message::ingest(state, new, events)),
         Command::CompleteMessage(known) => reply(known, message::complete(state, known, events)),
+        Command::ShowMessages(shown) => reply(shown, message::show(state, shown, events)),
         Command::RequestAnother(asked) => {
             reply(asked, message::request_another(state, asked, events))
         }

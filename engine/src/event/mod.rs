@@ -32,7 +32,7 @@ pub use money::{
 pub use offer::{OfferEvent, OfferTerms, ProviderKind};
 pub use order::{
     Arrival, Closing, Completion, MessageIdentity, MessageKind, MessageWay, OrderEvent, Placement,
-    Receipt, Terms,
+    Receipt, ShownBy, Terms,
 };
 pub use seal_key::{DestroyReason, SealKeyEvent};
 pub use upstream::{OrphanEnd, ProviderWord, UpstreamEvent};

@@ -3,7 +3,7 @@
 use super::attempt::{AttemptEnd, Charged, Routing};
 use super::bulk::Bulk;
 use crate::activation::{Assignment, Message};
-use crate::ids::{CarrierId, MessageId, OfferId, OrderNumber, Product, ProviderId};
+use crate::ids::{CarrierId, KeyId, MessageId, OfferId, OrderNumber, Product, ProviderId};
 use crate::money::Micros;
 use crate::order::{FailReason, OrderRef};
 use crate::time::Time;
@@ -139,8 +139,22 @@ impl Receipt {
             code: self.code.clone(),
             received_at: at,
             late: self.late,
+            shown: false,
         }
     }
+}
+
+/// By which way a message was shown to its buyer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ShownBy {
+    /// In the answer to a request.
+    Poll,
+    /// In a webhook that its receiver acknowledged.
+    Webhook,
+    /// In a stream of events.
+    Stream,
+    /// On a page, to a person who has signed in.
+    Session,
 }
 
 /// What a message lacked when it came in, and its source told later. What is empty here stays
@@ -216,6 +230,17 @@ pub enum OrderEvent {
     MessageReceived(Receipt),
     /// A message that had come in part is whole, or has one part more.
     MessageCompleted(Completion),
+    /// The buyer was shown a message for the first time.
+    MessageShown {
+        /// Of which order.
+        order: OrderRef,
+        /// Which of its messages.
+        message: MessageId,
+        /// By which way.
+        by: ShownBy,
+        /// The key that asked for it, or whose webhook or stream it was; `None` of a person.
+        key: Option<KeyId>,
+    },
     /// The buyer asked for another message.
     AnotherRequested {
         /// Of which order.
@@ -251,6 +276,7 @@ impl OrderEvent {
             | Self::OrderFailed { order, .. }
             | Self::MessageReceived(Receipt { order, .. })
             | Self::MessageCompleted(Completion { order, .. })
+            | Self::MessageShown { order, .. }
             | Self::AnotherRequested { order }
             | Self::ActivationClosed { order, .. }
             | Self::NumberQuarantined { order, .. } => *order,
@@ -281,6 +307,7 @@ impl OrderEvent {
             }
             Self::OrderPlaced(_)
             | Self::DoubtCleared { .. }
+            | Self::MessageShown { .. }
             | Self::AnotherRequested { .. }
             | Self::ActivationClosed { .. }
             | Self::NumberQuarantined { .. } => Bulk::NONE,
@@ -299,6 +326,7 @@ impl OrderEvent {
             Self::OrderFailed { .. } => "OrderFailed",
             Self::MessageReceived(_) => "MessageReceived",
             Self::MessageCompleted(_) => "MessageCompleted",
+            Self::MessageShown { .. } => "MessageShown",
             Self::AnotherRequested { .. } => "AnotherRequested",
             Self::ActivationClosed { .. } => "ActivationClosed",
             Self::NumberQuarantined { .. } => "NumberQuarantined",

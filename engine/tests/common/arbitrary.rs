@@ -230,6 +230,7 @@ impl Arbitrary {
                 arrival: self.arrival(),
                 callback: self.rng.once_in(2).then(|| self.callback(state)),
             }),
+            16 if self.rng.once_in(2) => self.show(order, state),
             16 => Command::RequestAnother(RequestAnother { order, caller }),
             17 if self.rng.once_in(2) => Command::Finish(Finish { order, caller }),
             17 => Command::Cancel(Cancel { order, caller }),

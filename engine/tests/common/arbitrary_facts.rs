@@ -1,15 +1,28 @@
 //! Arbitrary messages, and facts that events keep and no rule reads.
 
-use nexnum_engine::command::Incoming;
+use nexnum_engine::command::{Command, Incoming, ShowMessages};
 use nexnum_engine::event::{
     Arrival, AttemptEnd, AttemptError, Charged, MessageIdentity, MessageKind, MessageWay,
-    RATE_LEN_MAX, Routing, SkipReason, SkippedAsk, SkippedAsks, WORD_LEN_MAX,
+    RATE_LEN_MAX, Routing, ShownBy, SkipReason, SkippedAsk, SkippedAsks, WORD_LEN_MAX,
 };
-use nexnum_engine::ids::OfferId;
+use nexnum_engine::ids::{KeyId, MessageId, OfferId, OrderId};
+use nexnum_engine::state::State;
 
 use super::{Arbitrary, Rng};
 
 impl Arbitrary {
+    /// The buyer sees an order's messages, up to the last one or to another.
+    pub(super) fn show(&mut self, order: OrderId, state: &State) -> Command {
+        let newest = state.order(order).and_then(|it| it.messages.last()).map(|it| it.id.0);
+        let up_to = match self.rng.below(4) {
+            0 => MessageId(self.rng.below(state.counters().message.0 + 2)),
+            _ => MessageId(newest.unwrap_or(1)),
+        };
+        let ways = [ShownBy::Poll, ShownBy::Webhook, ShownBy::Stream, ShownBy::Session];
+        let (by, key) = (self.rng.pick(&ways), self.rng.once_in(2).then_some(KeyId(1)));
+        ShowMessages { order, up_to, by, key }.into()
+    }
+
     pub(super) fn message(&mut self) -> Incoming {
         let text = |rng: &mut Rng, len: usize| match rng.below(30) {
             0 => "x".repeat(len + 1).into(),

@@ -281,6 +281,7 @@ fn step(event: &OrderEvent, order: &Order, at: Time) -> Option<Step> {
         },
         OrderEvent::DoubtCleared { .. }
         | OrderEvent::MessageCompleted(_)
+        | OrderEvent::MessageShown { .. }
         | OrderEvent::AnotherRequested { .. }
         | OrderEvent::NumberQuarantined { .. } => None,
     }
@@ -297,6 +298,7 @@ fn provider(event: &OrderEvent, order: &Order) -> ProviderId {
         | OrderEvent::NumberAssigned { .. }
         | OrderEvent::MessageReceived(_)
         | OrderEvent::MessageCompleted(_)
+        | OrderEvent::MessageShown { .. }
         | OrderEvent::AnotherRequested { .. }
         | OrderEvent::ActivationClosed { .. }
         | OrderEvent::NumberQuarantined { .. } => order.provider,
@@ -321,6 +323,7 @@ fn order_step(
         | OrderEvent::OrderFailed { .. }
         | OrderEvent::MessageReceived(_)
         | OrderEvent::MessageCompleted(_)
+        | OrderEvent::MessageShown { .. }
         | OrderEvent::AnotherRequested { .. }
         | OrderEvent::ActivationClosed { .. }
         | OrderEvent::NumberQuarantined { .. } => true,

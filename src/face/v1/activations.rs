@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::StatusCode;
+use nexnum_engine::event::ShownBy;
+use nexnum_engine::group::Origin;
 use nexnum_engine::order::Order;
 
 use super::orders;
@@ -24,7 +26,6 @@ use crate::http::query::Query;
 use crate::http::route::Next;
 use crate::http::{Call, Problem, Response, reply};
 use crate::order::Refusal;
-use crate::public_id::PublicIds;
 
 /// Longest wait of one poll, in seconds: below the idle limits of common proxies.
 const WAIT_MAX_S: u64 = 55;
@@ -62,22 +63,26 @@ pub(super) const GET: Operation = Operation::new(
 pub(super) fn get(state: &Arc<State>, trader: Trader, call: &Call) -> Result<Next, Problem> {
     let wait = Duration::from_secs(WaitQuery::read(call)?.wait.0);
     let id = parse::activation_id(call, &state.market.ids)?;
-    let shown = |ids: &PublicIds, found: Result<Arc<Order>, Refusal>| match found {
-        Ok(order) => Ok(render(&order, ids)),
-        Err(refusal) => Err(problems::of_refusal(refusal)),
-    };
     if let Some(found) = state.orders.find_at_once(trader.account, id, wait) {
-        return Ok(Next::Done(shown(&state.market.ids, found)));
+        return Ok(Next::Done(shown(state, trader, || trader.origin(call), found)));
     }
-    let state = Arc::clone(state);
+    let (state, origin) = (Arc::clone(state), trader.origin(call));
     Ok(Next::plain(async move |_| {
         let found = state.orders.find_with_news(trader.account, id, wait).await;
-        shown(&state.market.ids, found)
+        shown(&state, trader, || origin, found)
     }))
 }
 
-fn render(order: &Order, ids: &PublicIds) -> Response {
-    reply::json(StatusCode::OK, &Activation::of(order, ids))
+/// The answer that shows an activation, and a note that it did.
+fn shown(
+    state: &State,
+    trader: Trader,
+    origin: impl FnOnce() -> Origin,
+    found: Result<Arc<Order>, Refusal>,
+) -> Result<Response, Problem> {
+    let order = found.map_err(problems::of_refusal)?;
+    state.orders.note_shown(&order, (ShownBy::Poll, Some(trader.key)), origin);
+    Ok(reply::json(StatusCode::OK, &Activation::of(&order, &state.market.ids)))
 }
 
 pub(super) const LIST: Operation = Operation::new(
@@ -118,6 +123,8 @@ pub(super) async fn list(
     let limit = query.limit.0 as usize;
     let page = state.orders.page(trader.account, before, limit, Some(&wanted)).await;
     let page = page.map_err(problems::of_refusal)?;
+    let by = (ShownBy::Poll, Some(trader.key));
+    page.orders.iter().for_each(|it| state.orders.note_shown(it, by, || trader.origin(&call)));
     let activations =
         page.orders.iter().map(|order| Activation::of(order, &state.market.ids)).collect();
     let next_cursor = page.next.map(|next| orders::next_cursor(&state, trader, next));
@@ -164,7 +171,7 @@ pub(super) async fn cancel(
 ) -> Result<Response, Problem> {
     let id = parse::activation_id(&call, &state.market.ids)?;
     let cancelled = state.orders.cancel(&trader.origin(&call), trader.account, id).await;
-    Ok(render(&*cancelled.map_err(problems::of_refusal)?, &state.market.ids))
+    shown(&state, trader, || trader.origin(&call), cancelled)
 }
 
 pub(super) const FINISH: Operation = Operation::new(
@@ -204,7 +211,7 @@ pub(super) async fn finish(
 ) -> Result<Response, Problem> {
     let id = parse::activation_id(&call, &state.market.ids)?;
     let finished = state.orders.finish(&trader.origin(&call), trader.account, id).await;
-    Ok(render(&*finished.map_err(problems::of_refusal)?, &state.market.ids))
+    shown(&state, trader, || trader.origin(&call), finished)
 }
 
 pub(super) const RESEND: Operation = Operation::new(
@@ -239,7 +246,7 @@ pub(super) async fn resend(
 ) -> Result<Response, Problem> {
     let id = parse::activation_id(&call, &state.market.ids)?;
     let asked = state.orders.resend(&trader.origin(&call), trader.account, id).await;
-    Ok(render(&*asked.map_err(problems::of_refusal)?, &state.market.ids))
+    shown(&state, trader, || trader.origin(&call), asked)
 }
 
 /// A page of activations, newest first.

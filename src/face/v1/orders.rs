@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 use hyper::header::{HeaderName, HeaderValue};
-use nexnum_engine::group::Idempotency;
+use nexnum_engine::event::ShownBy;
+use nexnum_engine::group::{Idempotency, Origin};
 use nexnum_engine::ids::{OrderNumber, Product};
 use nexnum_engine::order::Order;
 
@@ -132,15 +133,26 @@ pub(super) const GET: Operation = Operation::new(
 /// An order that has not left memory is shown at once.
 pub(super) fn get(state: &Arc<State>, trader: Trader, call: &Call) -> Result<Next, Problem> {
     let id = parse::order_id(call, &state.market.ids)?;
-    let shown = |state: &State, found: Result<Arc<Order>, Refusal>| match found {
-        Ok(order) => Ok(render(StatusCode::OK, &order, As::Now, &state.market)),
-        Err(refusal) => Err(problems::of_refusal(refusal)),
-    };
     if let Some(found) = state.orders.find_at_once(trader.account, id, Duration::ZERO) {
-        return Ok(Next::Done(shown(state, found)));
+        return Ok(Next::Done(shown(state, trader, || trader.origin(call), found)));
     }
-    let state = Arc::clone(state);
-    Ok(Next::plain(async move |_| shown(&state, state.orders.find(trader.account, id).await)))
+    let (state, origin) = (Arc::clone(state), trader.origin(call));
+    Ok(Next::plain(async move |_| {
+        let found = state.orders.find(trader.account, id).await;
+        shown(&state, trader, || origin, found)
+    }))
+}
+
+/// The answer that shows an order, and a note that it did.
+fn shown(
+    state: &State,
+    trader: Trader,
+    origin: impl FnOnce() -> Origin,
+    found: Result<Arc<Order>, Refusal>,
+) -> Result<Response, Problem> {
+    let order = found.map_err(problems::of_refusal)?;
+    state.orders.note_shown(&order, (ShownBy::Poll, Some(trader.key)), origin);
+    Ok(render(StatusCode::OK, &order, As::Now, &state.market))
 }
 
 fn render(status: StatusCode, order: &Order, shown: As, market: &Market) -> Response {
@@ -176,6 +188,8 @@ pub(super) async fn list(
     let (limit, before) = (query.limit.0 as usize, below(&state, trader, query.cursor.as_ref())?);
     let page = state.orders.page(trader.account, before, limit, None).await;
     let page = page.map_err(problems::of_refusal)?;
+    let by = (ShownBy::Poll, Some(trader.key));
+    page.orders.iter().for_each(|it| state.orders.note_shown(it, by, || trader.origin(&call)));
     let shown = |order| wire::Order::of(order, As::Now, &state.market);
     let orders = page.orders.iter().map(|order| shown(order)).collect();
     let next_cursor = page.next.map(|next| next_cursor(&state, trader, next));

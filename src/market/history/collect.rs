@@ -6,7 +6,7 @@ use std::ops::Deref;
 use nexnum_engine::book::Book;
 use nexnum_engine::event::{Event, MoneyEvent, MoveKind, Moved, OrderEvent, Receipt};
 use nexnum_engine::group::Recorded;
-use nexnum_engine::ids::{AccountId, OrderId, OrderNumber, Seq, TransactionId};
+use nexnum_engine::ids::{AccountId, MessageId, OrderId, OrderNumber, Seq, TransactionId};
 use nexnum_engine::order::Order;
 use nexnum_engine::time::Time;
 use nexnum_storage::history::{HistoryBatch, HistoryTables};
@@ -21,24 +21,26 @@ use crate::market::replay::Decoded;
 enum Touch<'a> {
     /// It ended.
     Closed(OrderId),
-    /// Something came after its end.
-    Late(Late<'a>),
+    /// Something may have changed after its end.
+    Changed(Change<'a>),
 }
 
-/// What comes after an order's end and belongs to its row.
+/// What may come after an order's end and belongs to its row.
 #[derive(Clone, Copy)]
-enum Late<'a> {
-    /// A message.
+enum Change<'a> {
+    /// A message came.
     Message(&'a Receipt),
-    /// What accounts for its provider's charge.
+    /// A message was shown.
+    Shown(OrderId, MessageId),
+    /// Its provider's charge was accounted for.
     Account(OrderId),
 }
 
-impl Late<'_> {
+impl Change<'_> {
     const fn order(self) -> OrderId {
         match self {
             Self::Message(receipt) => receipt.order.id,
-            Self::Account(order) => order,
+            Self::Shown(order, _) | Self::Account(order) => order,
         }
     }
 
@@ -46,6 +48,10 @@ impl Late<'_> {
     fn amend(self, at: Time, order: &mut Order) {
         match self {
             Self::Message(receipt) => push_late(order, at, receipt),
+            Self::Shown(_, shown) => {
+                let known = order.messages.iter_mut().find(|known| known.id == shown);
+                known.into_iter().for_each(|known| known.shown = true);
+            }
             Self::Account(_) => order.outlay = None,
         }
     }
@@ -70,7 +76,7 @@ fn touch_money(moved: &Moved) -> Option<Touch<'_>> {
     let accounts = moved.legs.sum_of(|book| matches!(book, Book::Receivable(_))) > 0;
     match moved.kind {
         MoveKind::Return | MoveKind::WriteOff if accounts => {
-            Some(Touch::Late(Late::Account(moved.order?.id)))
+            Some(Touch::Changed(Change::Account(moved.order?.id)))
         }
         // The order is open.
         MoveKind::Deposit
@@ -91,7 +97,10 @@ fn touch_order(event: &OrderEvent) -> Option<Touch<'_>> {
             Some(Touch::Closed(order.id))
         }
         OrderEvent::MessageReceived(receipt) => {
-            receipt.late.then_some(Touch::Late(Late::Message(receipt)))
+            receipt.late.then_some(Touch::Changed(Change::Message(receipt)))
+        }
+        OrderEvent::MessageShown { order, message, .. } => {
+            Some(Touch::Changed(Change::Shown(order.id, *message)))
         }
         OrderEvent::OrderPlaced(_)
         | OrderEvent::AttemptStarted { .. }
@@ -128,18 +137,22 @@ impl Collected {
         (tables, tallies): (&HistoryTables, &Tallies),
         memory: impl Fn(OrderId) -> Option<O>,
     ) -> Result<(), FollowError> {
-        let encoded = |id| memory(id).map(|order| encoded(&order));
         for Recorded { seq, head, event } in row.recorded() {
             self.add_money(seq.0, head.at, event);
             self.counted.add(tallies, tables, (head.at, event), &memory)?;
             match touch(event) {
                 None => {}
                 Some(Touch::Closed(id)) => {
-                    self.orders.insert(id, encoded(id).ok_or(FollowError::Gone(id))?);
+                    let order = memory(id).ok_or(FollowError::Gone(id))?;
+                    self.orders.insert(id, encoded(&order));
                 }
-                Some(Touch::Late(late)) => match encoded(late.order()) {
-                    Some(order) => drop(self.orders.insert(late.order(), order)),
-                    None => self.amend(head.at, late, tables)?,
+                Some(Touch::Changed(change)) => match memory(change.order()) {
+                    Some(order) if order.state.is_closed() => {
+                        self.orders.insert(order.id, encoded(&order));
+                    }
+                    // Its row is written when it ends.
+                    Some(_) => {}
+                    None => self.amend(head.at, change, tables)?,
                 },
             }
         }
@@ -161,10 +174,10 @@ impl Collected {
     fn amend(
         &mut self,
         at: Time,
-        late: Late<'_>,
+        change: Change<'_>,
         tables: &HistoryTables,
     ) -> Result<(), FollowError> {
-        let id = late.order();
+        let id = change.order();
         let pending = self.orders.get(&id).map(|(_, row)| row.clone());
         let row = pending.map_or_else(|| tables.order(id), |row| Ok(Some(row)))?;
         let row = row.ok_or(FollowError::Gone(id))?;
@@ -172,7 +185,7 @@ impl Collected {
             seq: Seq(0),
             reason: format!("history's row of order {id}: {error}"),
         })?;
-        late.amend(at, &mut order);
+        change.amend(at, &mut order);
         self.orders.insert(id, encoded(&order));
         Ok(())
     }

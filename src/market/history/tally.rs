@@ -191,6 +191,7 @@ impl Counted {
             | OrderEvent::DoubtCleared { .. }
             | OrderEvent::OrderFailed { .. }
             | OrderEvent::MessageCompleted(_)
+            | OrderEvent::MessageShown { .. }
             | OrderEvent::AnotherRequested { .. }
             | OrderEvent::NumberQuarantined { .. } => {}
         }

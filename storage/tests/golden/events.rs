@@ -5,8 +5,8 @@ use nexnum_engine::event::{
     AccountEvent, Arrival, AttemptEnd, AttemptError, CallbackEvent, Charged, ClockJump, Closing,
     Completion, DestroyReason, Event, LedgerEvent, MemoryEvent, MessageIdentity as By,
     MessageKind as Kind, MessageWay as Way, OfferEvent, OfferTerms, OrderEvent, OrphanEnd,
-    Placement, ProviderKind, ProviderWord, Receipt, Routing, Scope, SealKeyEvent, SkipReason,
-    SkippedAsk, SkippedAsks, UpstreamEvent,
+    Placement, ProviderKind, ProviderWord, Receipt, Routing, Scope, SealKeyEvent, ShownBy,
+    SkipReason, SkippedAsk, SkippedAsks, UpstreamEvent,
 };
 use nexnum_engine::ids::{
     AccountId, CallbackId, CarrierId, KeyId, LoadId, MessageId, Number, OfferId, PersonId,
@@ -288,6 +288,8 @@ fn of_activations() -> Vec<(&'static str, OrderEvent)> {
             arrival: Arrival { way, kind, identity, names_service: !late },
         })
     };
+    let show =
+        |by, key| OrderEvent::MessageShown { order: REFERENCE, message: MessageId(5), by, key };
     let close = |closing| OrderEvent::ActivationClosed { order: REFERENCE, closing };
     vec![
         ("MessageReceived", receive(false, true, Way::Callback, Kind::Sms, By::SourceId)),
@@ -303,6 +305,10 @@ fn of_activations() -> Vec<(&'static str, OrderEvent)> {
                 code: "".into(),
             }),
         ),
+        ("MessageShown Poll", show(ShownBy::Poll, Some(KeyId(2)))),
+        ("MessageShown Webhook", show(ShownBy::Webhook, None)),
+        ("MessageShown Stream", show(ShownBy::Stream, None)),
+        ("MessageShown Session", show(ShownBy::Session, None)),
         ("AnotherRequested", OrderEvent::AnotherRequested { order: REFERENCE }),
         ("ActivationClosed Completed", close(Closing::Completed)),
         ("ActivationClosed Cancelled", close(Closing::Cancelled)),

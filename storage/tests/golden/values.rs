@@ -58,6 +58,7 @@ pub(crate) fn message() -> Message {
         code: "12345".into(),
         received_at: NOW,
         late: true,
+        shown: true,
     }
 }
 

@@ -20,6 +20,7 @@ mod repeated_callbacks;
 mod restart;
 mod roles;
 mod search;
+mod shown;
 mod stop;
 mod storm;
 mod two_markets;

@@ -62,6 +62,8 @@ pub struct Model {
     orphans: Vec<Orphan>,
     named: Vec<Named>,
     seal_keys: Vec<(KeyHandle, KeyOwner)>,
+    /// The last message's id.
+    messages: u64,
 }
 
 /// A purchase without a number, by its id.
@@ -117,6 +119,11 @@ struct Order {
     digests: Vec<u128>,
     /// Which parts of each message are known: sender, text, code.
     parts: Vec<[bool; 3]>,
+    /// Each message: whether its buyer has been shown it.
+    shown: Vec<bool>,
+    /// The ids of its messages, and which came after its end.
+    message_ids: Vec<u64>,
+    late: Vec<bool>,
     /// The sale's terms stand as they were at the first message.
     delivered: bool,
     loss: i64,
@@ -147,6 +154,8 @@ fn same_fields(known: &nexnum_engine::order::Order, order: &Order) -> Result<(),
     let expected = order.number.map(|_| order.purchase.clone().unwrap_or_default());
     let expected = expected.map(|purchase| (purchase, order.cancel_from));
     same(&format!("purchase of {id}"), given, expected)?;
+    let shown = known.messages.iter().map(|message| message.shown);
+    same(&format!("what is shown of {id}"), shown.collect(), order.shown.clone())?;
     let digests: Vec<u128> = known.messages.iter().map(|message| message.digest).collect();
     same(&format!("digests of {id}"), &digests, &order.digests)
 }
@@ -269,6 +278,7 @@ impl Model {
                 Ok(answer)
             }
             Command::CompleteMessage(completed) => self.complete(completed),
+            Command::ShowMessages(shown) => self.show(*shown),
             Command::ReceiveCallback(callback) => self.receive_callback(callback),
             Command::SettleCallback(end) => self.settle_callback(end.callback, end.outcome),
             Command::RequestAnother(RequestAnother { order, caller }) => {

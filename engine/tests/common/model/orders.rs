@@ -3,7 +3,7 @@
 use nexnum_engine::activation::ActivationState as S;
 use nexnum_engine::command::{
     AssignNumber, Caller, CompleteMessage, Effect, Incoming, PlaceOrder, Placed, Pulse, Reply,
-    Timings,
+    ShowMessages, Timings,
 };
 use nexnum_engine::event::{ProviderKind, Terms};
 use nexnum_engine::ids::{AccountId, CarrierId, Number, OfferId, OrderId};
@@ -80,6 +80,9 @@ impl Model {
             cancel_from: now,
             digests: Vec::new(),
             parts: Vec::new(),
+            shown: Vec::new(),
+            message_ids: Vec::new(),
+            late: Vec::new(),
             delivered: false,
             loss: 0,
             outlay_stands: false,
@@ -278,6 +281,11 @@ impl Model {
         need(order.digests.len() < MESSAGES_MAX, "exhausted")?;
         order.digests.push(message.digest);
         order.parts.push(said_parts(message));
+        order.shown.push(false);
+        order.late.push(order.closed_at.is_some());
+        self.messages += 1;
+        self.orders[index].message_ids.push(self.messages);
+        let order = &mut self.orders[index];
         order.waiting = false;
         if order.state == S::Active {
             (order.state, order.delivered) = (S::Received, true);
@@ -285,6 +293,22 @@ impl Model {
         }
         self.charge_in_vain(index);
         Ok(Reply::Effect(Effect::Done))
+    }
+
+    /// Late messages are kept from the buyer, but for those of a completed activation whose provider
+    /// gave it an id.
+    pub(super) fn show(&mut self, asked: ShowMessages) -> Answer {
+        let index = self.find(asked.order)?;
+        let order = &mut self.orders[index];
+        let is_own = order.state == S::Completed && order.purchase.is_some();
+        let mut changed = false;
+        for at in 0..order.shown.len() {
+            let may_see = !order.late[at] || is_own;
+            if may_see && order.message_ids[at] <= asked.up_to.0 {
+                changed |= !std::mem::replace(&mut order.shown[at], true);
+            }
+        }
+        Ok(Reply::Effect(if changed { Effect::Done } else { Effect::Unchanged }))
     }
 
     pub(super) fn complete(&mut self, completed: &CompleteMessage) -> Answer {

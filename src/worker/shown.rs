@@ -1,0 +1,56 @@
+//! Records what buyers were shown, in the order of the notes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::order::Orders;
+use crate::order::shown::ShownNote;
+use crate::supervisor::Beat;
+
+/// Notes that are recorded at a time: they share commits.
+const BATCH_MAX: usize = 256;
+/// How long the loop waits for a note before it shows that it lives.
+const IDLE: Duration = Duration::from_secs(1);
+/// Pauses before a note is sent again to a full inbox.
+const PAUSES: usize = 200;
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Takes up notes until the workers are stopped, and then what waits.
+pub(super) async fn run(orders: Arc<Orders>, mut stop: watch::Receiver<bool>, beat: Arc<Beat>) {
+    let mut notes = orders.shown_notes.receiver.lock().await;
+    let mut batch = Vec::with_capacity(BATCH_MAX);
+    loop {
+        beat.round();
+        let is_stopped = *stop.borrow();
+        if is_stopped {
+            batch.extend(std::iter::from_fn(|| notes.try_recv().ok()).take(BATCH_MAX));
+            if batch.is_empty() {
+                return;
+            }
+        } else {
+            tokio::select! {
+                _ = notes.recv_many(&mut batch, BATCH_MAX) => {}
+                _ = stop.wait_for(|is_stopped| *is_stopped) => {}
+                () = tokio::time::sleep(IDLE) => {}
+            }
+        }
+        let mut recorded = JoinSet::new();
+        for note in batch.drain(..) {
+            recorded.spawn(record(Arc::clone(&orders), note));
+        }
+        recorded.join_all().await;
+    }
+}
+
+async fn record(orders: Arc<Orders>, ShownNote { origin, shown }: ShownNote) {
+    let mut left = PAUSES;
+    let pause = || {
+        left = left.checked_sub(1)?;
+        Some(PAUSE)
+    };
+    // An order that has left memory, and an engine that has stopped, are the end of it.
+    let _refused = orders.market.handle.ask_again(origin, shown, pause).await;
+}
