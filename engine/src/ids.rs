@@ -51,7 +51,7 @@ ids! {
     MessageId(u64);
     /// A callback that came in.
     CallbackId(u64);
-    /// A balanced set of postings.
+    /// A movement of money, by the position of its event.
     TransactionId(u64);
 }
 

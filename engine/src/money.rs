@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-/// An amount in micros (10⁻⁶) of the ledger currency; negative in postings only.
+/// An amount in micros (10⁻⁶) of the ledger currency; negative in books and movements only.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Micros(pub i64);
 
@@ -16,12 +16,12 @@ pub const MICROS_PER_UNIT: i64 = 1_000_000;
 /// thousand such amounts still fit the type.
 pub const AMOUNT_MAX: Micros = Micros(1_000_000_000 * MICROS_PER_UNIT);
 
-/// The most that one number may cost or be sold for: 4,000 units. A book gains at most one
-/// price or cost an order, and there are below 2³¹ orders: 2³¹ × 4·10⁹ micros is 8.6·10¹⁸,
-/// inside `i64`, so that no replay can overflow a book.
+/// The most that one number may cost or be sold for: 4,000 units. An order begins where its books are
+/// at most half full (`limits::BOOK_MAX`), and moves a price and a cost at most: what a billion open
+/// orders may still move fits into the other half.
 pub const COST_MAX: Micros = Micros(4_000 * MICROS_PER_UNIT);
 
-const _: () = assert!(COST_MAX.0 <= i64::MAX / (1 << 31));
+const _: () = assert!(COST_MAX.0 <= i64::MAX / 2 / 1_000_000_000);
 
 /// Why a text is not an amount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use parts::Pool;
 pub use parts::{
-    Account, Counters, GivenUp, Key, NamedPurchase, Offer, Orphan, Paid, PaidTo, Provider,
+    Account, Counters, GivenUp, Key, Lost, NamedPurchase, Offer, Orphan, Paid, PaidTo, Provider,
     Quarantined, Seen, WriteOff,
 };
 
@@ -74,7 +74,7 @@ pub struct State {
     /// Numbers of own stock at rest, by the moment at which they are for sale again.
     pub(crate) quarantine: BTreeSet<Quarantined>,
     /// What was written off for attempts of orders in memory.
-    pub(crate) write_offs: BTreeMap<(OrderId, u8), WriteOff>,
+    pub(crate) write_offs: BTreeMap<(OrderId, u8, Lost), WriteOff>,
     /// Purchases that no order has, of orders in memory.
     pub(crate) orphans: BTreeMap<(ProviderId, Box<str>), Orphan>,
     /// Purchases of attempts of orders in memory whose ids are known and that have no number.
@@ -157,8 +157,8 @@ impl State {
     }
 
     /// All payments by rail and the digest of their references.
-    pub fn payments(&self) -> impl Iterator<Item = (RailId, u128, Paid)> {
-        self.payments.iter().map(|((rail, reference), paid)| (*rail, *reference, *paid))
+    pub fn payments(&self) -> impl Iterator<Item = (RailId, u128, &Paid)> {
+        self.payments.iter().map(|((rail, reference), paid)| (*rail, *reference, paid))
     }
 
     /// An offer.
@@ -271,7 +271,7 @@ impl State {
 
     /// What was written off for attempts of orders in memory.
     pub fn write_offs(&self) -> impl Iterator<Item = (OrderId, u8, WriteOff)> {
-        self.write_offs.iter().map(|((order, attempt), written)| (*order, *attempt, *written))
+        self.write_offs.iter().map(|((order, attempt, _), written)| (*order, *attempt, *written))
     }
 
     /// Purchases that no order has and that have to go back.
@@ -296,9 +296,23 @@ impl State {
         self.provider_words.get(&order).copied()
     }
 
-    /// True if what an attempt bought was written off, be it that this was reversed.
-    pub(crate) fn is_written_off(&self, order: OrderRef) -> bool {
-        self.write_offs.contains_key(&(order.id, order.attempt))
+    /// What was written off for an attempt's purchase, be it that this was reversed.
+    pub(crate) fn loss_of(&self, order: OrderRef, lost: Lost) -> Option<&WriteOff> {
+        self.write_offs.get(&(order.id, order.attempt, lost))
+    }
+
+    /// What a customer can spend, and what is committed to open orders: paid money and bonus.
+    ///
+    /// # Panics
+    /// Never: both are bounded by deposits.
+    #[must_use]
+    pub fn wallet(&self, account: AccountId) -> (Micros, Micros) {
+        let both = |paid, bonus| {
+            let (paid, bonus) = (self.balance(paid), self.balance(bonus));
+            paid.checked_add(bonus).expect("deposits are bounded far below i64")
+        };
+        let free = both(Book::Available(account), Book::Bonus(account));
+        (free, both(Book::Escrow(account), Book::EscrowBonus(account)))
     }
 
     /// True for an activation that has ended here and not at its provider yet. What a buyer

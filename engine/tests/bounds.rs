@@ -197,7 +197,7 @@ fn a_callback_that_is_kept_is_known_by_its_key_however_many_come_after_it() {
 #[test]
 fn a_ledger_is_begun_once_before_all_else_and_its_terms_follow_one_another() {
     let open = |currency: &[u8; 3]| {
-        let terms = LedgerTerms { currency: *currency, permutation: [7; 16] };
+        let terms = LedgerTerms { currency: *currency, permutation: [7; 16], index_check: 9 };
         Command::OpenLedger(OpenLedger { terms })
     };
     let begin = |number, node: &str| {

@@ -9,6 +9,7 @@ use common::arbitrary::{Arbitrary, Rng, START};
 use common::proof::{Group, Recorded, replay};
 use nexnum_engine::Engine;
 use nexnum_engine::audit::audit;
+use nexnum_engine::book::Book;
 use nexnum_engine::event::{
     AccountEvent, CallbackEvent, Closing, Completion, Event, LedgerEvent, Legs, MemoryEvent,
     MoneyEvent, MoveReason, Moved, OfferEvent, OrderEvent, Placement, Receipt, SealKeyEvent,
@@ -149,7 +150,8 @@ fn damage_upstream(event: &mut UpstreamEvent, choice: u64) {
             0 => *provider = ProviderId(u16::MAX),
             _ => *external_id = "another".into(),
         },
-        UpstreamEvent::EndedUpstream { order } | UpstreamEvent::EndedByProvider { order, .. } => {
+        UpstreamEvent::EndedUpstream { order, .. }
+        | UpstreamEvent::EndedByProvider { order, .. } => {
             damage_name(order, choice);
         }
     }
@@ -186,6 +188,9 @@ fn damage_moved(moved: &mut Moved, choice: u64) -> Option<()> {
     if way == 1 && moved.reason == Some(MoveReason::Stayed) {
         return None;
     }
+    if way == 1 && choice.is_multiple_of(2) && moved.order.is_some_and(|it| it.account.0 < 3) {
+        return swap_owner(moved);
+    }
     let mut changes = [0; 8];
     changes[choice as usize % moved.legs.len()] = 1;
     if way == 1 {
@@ -194,6 +199,22 @@ fn damage_moved(moved: &mut Moved, choice: u64) -> Option<()> {
     let mut legs = Legs::default();
     for (leg, change) in moved.legs.iter().zip(changes) {
         assert!(legs.push(leg.book, Micros(leg.amount.0 + change)));
+    }
+    moved.legs = legs;
+    Some(())
+}
+
+/// Makes the first leg of an order's movement another customer's; `None` if it is a provider's.
+fn swap_owner(moved: &mut Moved) -> Option<()> {
+    let mut legs = Legs::default();
+    for (at, leg) in moved.legs.iter().enumerate() {
+        let book = match leg.book {
+            Book::Available(account) if at == 0 => Book::Available(AccountId(3 - account.0)),
+            Book::Escrow(account) if at == 0 => Book::Escrow(AccountId(3 - account.0)),
+            _ if at == 0 => return None,
+            book => book,
+        };
+        assert!(legs.push(book, leg.amount));
     }
     moved.legs = legs;
     Some(())

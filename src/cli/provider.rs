@@ -22,6 +22,9 @@ use crate::supply::config::hook_path;
 /// Bytes read of a key: more than the store takes, so that a longer key is refused and not cut.
 const INPUT_LEN_MAX: u64 = 2 * SECRET_LEN_MAX as u64;
 
+/// How the names of secrets begin that the program keeps for itself.
+const OWN_NAMES: [&str; 2] = ["index.", "hook."];
+
 /// Providers.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -151,6 +154,12 @@ fn own_address(folder: &Folder) -> String {
 }
 
 fn set_key(folder: &Folder, name: &str) -> Result<(), CliError> {
+    if OWN_NAMES.iter().any(|own| name.starts_with(own)) {
+        return Err(CliError::Refused(format!(
+            "secrets whose names begin with {} are the program's: choose another name",
+            OWN_NAMES.join(" or ")
+        )));
+    }
     let mut stdin = std::io::stdin().lock();
     if stdin.is_terminal() {
         note("Type or paste the key, then end the input (Ctrl-D):");

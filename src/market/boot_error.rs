@@ -55,11 +55,11 @@ pub enum BootError {
         /// The version that wrote last.
         program: Box<str>,
     },
-    /// The key of the digests by which payments are told apart is not among the secrets, and there
-    /// are payments: with another key they would be credited twice.
+    /// The key of the digests by which payments are told apart is not among the secrets: with
+    /// another one they would be credited again.
     #[error(
-        "{} does not have the key by which payments are told apart: put the file back that belongs \
-         to this ledger, from a backup",
+        "{} does not have the key by which this ledger tells payments apart: put the file back that \
+         belongs to it, from a backup",
         path.display()
     )]
     IndexKeyMissing {

@@ -7,6 +7,7 @@ use nexnum_engine::group::{Groups, Recorded};
 use nexnum_engine::ids::{AccountId, Seq};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::Order;
+use nexnum_engine::state::State;
 
 /// What a batch changed, as readers will see it.
 #[derive(Debug)]
@@ -40,11 +41,20 @@ impl Change {
     }
 }
 
-/// What a customer has.
+/// What a customer has, paid money and bonus together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wallet {
     /// To spend.
     pub available: Micros,
     /// Committed to open orders.
     pub escrow: Micros,
+}
+
+impl Wallet {
+    /// An account's, as a state has it.
+    #[must_use]
+    pub fn of(state: &State, account: AccountId) -> Self {
+        let (available, escrow) = state.wallet(account);
+        Self { available, escrow }
+    }
 }

@@ -33,6 +33,7 @@ use crate::keys::{self, ApiKey, KeyKind};
 use crate::market::replay::{Decoded, Replay};
 
 pub use super::boot_error::BootError;
+use super::index_key;
 
 /// The configuration that `init` puts into a new folder.
 pub const CONFIG_TEMPLATE: &str = include_str!("config.template.toml");
@@ -79,7 +80,7 @@ pub fn init_beside(dir: &Path, names: &[&str]) -> Result<Created, BootError> {
     let (mut ledger, mut engine) = (folder.open_ledger()?, Engine::default());
     let clock = Clock::open(dir, Time(0));
     let at = clock.now();
-    begin(&mut engine, &mut ledger, at, None)?;
+    begin(&folder, &mut engine, &mut ledger, at, None)?;
     let admin_key = issue(&mut engine, &mut ledger, at)?;
     folder.note(ledger.id(), ledger.last())?;
     clock.keep();
@@ -123,7 +124,7 @@ pub fn begin_epoch(opened: &mut Opened) -> Result<Time, BootError> {
         let _followed = clock.accept(jump);
     }
     let at = clock.now();
-    begin(&mut opened.engine, &mut opened.ledger, at, accepted)?;
+    begin(&opened.folder, &mut opened.engine, &mut opened.ledger, at, accepted)?;
     opened.last_at = at;
     clock.keep();
     Ok(at)
@@ -244,6 +245,7 @@ fn issue(engine: &mut Engine, ledger: &mut RedbLedger, at: Time) -> Result<ApiKe
 /// Says in the ledger that a writer begins, what the ledger is if it is new, and which jump of the
 /// clock the operator accepts.
 fn begin(
+    folder: &Folder,
     engine: &mut Engine,
     ledger: &mut RedbLedger,
     at: Time,
@@ -251,7 +253,9 @@ fn begin(
 ) -> Result<(), BootError> {
     let mut commands = Vec::new();
     if engine.state().ledger().is_none() {
-        let terms = LedgerTerms { currency: CURRENCY, permutation: keys::random_bytes()? };
+        let (permutation, index_check) =
+            (keys::random_bytes()?, index_key::begin(&secrets(folder)?)?.check());
+        let terms = LedgerTerms { currency: CURRENCY, permutation, index_check };
         commands.push(OpenLedger { terms }.into());
     }
     let epoch = Epoch {

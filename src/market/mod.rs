@@ -10,6 +10,7 @@ mod clock_jumps;
 pub mod folder;
 pub mod grid_follower;
 pub mod history;
+pub mod index_key;
 pub mod master_key;
 pub mod read_model;
 pub mod recent;

@@ -225,7 +225,7 @@ impl Recent {
                     self.returning.insert((*provider, external_id.clone()), bought_for);
                 }
             }
-            UpstreamEvent::EndedUpstream { order } => drop(self.ending.remove(&order.id)),
+            UpstreamEvent::EndedUpstream { order, .. } => drop(self.ending.remove(&order.id)),
             UpstreamEvent::EndedByProvider { order, word } => match word {
                 ProviderWord::Cancelled | ProviderWord::Expired | ProviderWord::Finished => {
                     self.ending.remove(&order.id);

@@ -21,11 +21,9 @@ use tokio::sync::Mutex;
 
 use super::boot_error::BootError;
 use super::folder::{self, Opened};
+use super::index_key;
 use super::{Market, Refused};
 use crate::keys::{NoRandomness, random_bytes};
-
-/// Where the key of digests is kept among the secrets.
-const INDEX_KEY: &str = "index.key";
 
 /// Why a value was not sealed or opened.
 #[derive(Debug, thiserror::Error)]
@@ -67,23 +65,13 @@ impl fmt::Debug for Sealing {
 }
 
 impl Sealing {
-    /// That of a folder. The key of digests is drawn with the first start.
+    /// That of a folder whose keys are settled.
     ///
     /// # Errors
-    /// The master key or the secrets cannot be read; [`BootError::IndexKeyMissing`].
+    /// As [`index_key::of`]; or the master key cannot be read.
     pub fn open(opened: &Opened) -> Result<Self, BootError> {
         let (folder, state) = (&opened.folder, opened.engine.state());
-        let store = folder::secrets(folder)?;
-        let kept = store.get(INDEX_KEY)?.as_ref().and_then(IndexKey::from_secret);
-        let index = match kept {
-            Some(index) => index,
-            None if state.payments().next().is_none() => {
-                let index = IndexKey::draw()?;
-                store.put(INDEX_KEY, &index.to_secret())?;
-                index
-            }
-            None => return Err(BootError::IndexKeyMissing { path: folder.secrets() }),
-        };
+        let index = index_key::of(&folder::secrets(folder)?, folder, state)?;
         let ledger = opened.ledger.id();
         let owners = state.seal_keys().iter().map(|(handle, owner)| (owner, handle)).collect();
         Ok(Self(Arc::new(Inner {
@@ -146,9 +134,15 @@ impl Sealing {
         // 1. The file, durable under its name.
         let handle = draw_handle()?;
         let key = self.blocking(move |it| it.keys.make(&it.master, handle, owner)).await?;
-        // 2. The ledger. Where it takes nothing, the file is swept with the next start.
+        // 2. The ledger. What it has not taken leaves no file behind; where that is not known, the next
+        // start sweeps it.
         let made = market.execute(Origin::SYSTEM, MakeSealKey { handle, owner }).await;
-        made.map_err(SealingError::Refused)?;
+        if let Err(refused) = made {
+            if refused != Refused::Stopped {
+                self.blocking(move |it| it.keys.destroy(handle)).await?;
+            }
+            return Err(SealingError::Refused(refused));
+        }
         // 3. Only now it may seal.
         owners.insert(owner, handle);
         Ok(key)

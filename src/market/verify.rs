@@ -19,6 +19,7 @@ use nexnum_storage::secrets::Secrets;
 use nexnum_storage::snapshot::{self, SnapshotHeader};
 use nexnum_storage::{Folder, Hash, LedgerId, Position, Reader, RedbLedger, StorageError};
 
+use super::index_key;
 use crate::market::folder::{self, BootError, Progress, state_of};
 use crate::market::replay::{Decoded, Replay};
 use crate::market::seal_keys::{self, KeyCounts};
@@ -66,10 +67,11 @@ impl From<BootError> for Finding {
             | BootError::Rejected(_)
             | BootError::OtherCatalog { .. }
             | BootError::ClockGap(_)
-            | BootError::IndexKeyMissing { .. }
             | BootError::NoRandomness(_)
             | BootError::MasterKey { .. } => Self::Unreadable(error),
-            BootError::LostKeys(lost) => Self::Damage { seq: None, reason: lost.to_string() },
+            BootError::LostKeys(_) | BootError::IndexKeyMissing { .. } => {
+                Self::Damage { seq: None, reason: error.to_string() }
+            }
         }
     }
 }
@@ -136,7 +138,7 @@ pub fn verify(dir: &Path, progress: impl FnMut(Progress)) -> Result<Proof, Findi
     // 3. Every page of the ledger's file against its checksum.
     RedbLedger::check(&folder.ledger()).map_err(|error| error.knowing(proof.end.seq))?;
     // 4. The other files: each secret opens, history is whole and not ahead.
-    let secrets = open_secrets(&folder)?;
+    let secrets = open_secrets(&folder, replay.state())?;
     let sealing_keys = seal_keys::check(&folder, proof.ledger, replay.state())?;
     let history = follows(&folder, &proof)?;
     Ok(Proof { tip_passed_over, secrets, sealing_keys, history, ..proof })
@@ -144,7 +146,7 @@ pub fn verify(dir: &Path, progress: impl FnMut(Progress)) -> Result<Proof, Findi
 
 /// Opens every secret with the folder's own key and counts them. The key may be kept elsewhere: the
 /// file's pages are checked without it.
-fn open_secrets(folder: &Folder) -> Result<Option<usize>, Finding> {
+fn open_secrets(folder: &Folder, state: &State) -> Result<Option<usize>, Finding> {
     if !folder.master_key().exists() {
         Secrets::check_pages(&folder.secrets())?;
         return Ok(None);
@@ -153,6 +155,9 @@ fn open_secrets(folder: &Folder) -> Result<Option<usize>, Finding> {
     let names = secrets.names()?;
     for name in &names {
         secrets.get(name)?;
+    }
+    if state.ledger().is_some() {
+        let _known = index_key::of(&secrets, folder, state)?;
     }
     Ok(Some(names.len()))
 }

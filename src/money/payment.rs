@@ -1,5 +1,7 @@
 //! Payments: money that an operator credits to an account, and what providers were paid.
 
+use std::fmt;
+
 use nexnum_engine::command::{Deposit, Effect, NewPayment, PayProvider};
 use nexnum_engine::event::ForeignAmount;
 use nexnum_engine::group::Origin;
@@ -17,7 +19,7 @@ use crate::market::sealing::SealingError;
 pub const DEFAULT_RAIL: &str = "manual";
 
 /// A payment as an operator states it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct StatedPayment {
     /// By which rail.
     pub rail: Box<str>,
@@ -29,16 +31,26 @@ pub struct StatedPayment {
     pub reference: Box<str>,
 }
 
+/// Prints no reference: it may name a person.
+impl fmt::Debug for StatedPayment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StatedPayment({} by {})", self.amount, self.rail)
+    }
+}
+
 /// Whether an amount in another currency fits the credited one: they may differ by a cent, since
 /// either may have been rounded.
 #[must_use]
 pub fn converts(foreign: &ForeignAmount, amount: Micros) -> bool {
     let decimal = |text: &str| Decimal::from_str_exact(text).ok();
-    let converted = decimal(&foreign.amount)
+    let difference = decimal(&foreign.amount)
         .zip(decimal(&foreign.rate))
-        .and_then(|(amount, rate)| amount.checked_mul(rate));
-    let credited = Decimal::from(amount.0) / Decimal::from(MICROS_PER_UNIT);
-    converted.is_some_and(|converted| (converted - credited).abs() <= Decimal::new(1, 2))
+        .and_then(|(amount, rate)| amount.checked_mul(rate))
+        .and_then(|converted| {
+            let credited = Decimal::from(amount.0) / Decimal::from(MICROS_PER_UNIT);
+            converted.checked_sub(credited)
+        });
+    difference.is_some_and(|difference| difference.abs() <= Decimal::new(1, 2))
 }
 
 /// Why a payment was not recorded.
@@ -49,7 +61,16 @@ pub enum PaymentError {
     Refused(Refused),
     /// Its reference could not be sealed.
     #[error(transparent)]
-    Sealing(#[from] SealingError),
+    Sealing(SealingError),
+}
+
+impl From<SealingError> for PaymentError {
+    fn from(error: SealingError) -> Self {
+        match error {
+            SealingError::Refused(refused) => Self::Refused(refused),
+            error => Self::Sealing(error),
+        }
+    }
 }
 
 const fn said(refused: &Refused) -> &'static str {
@@ -156,6 +177,7 @@ mod tests {
         check("0.00001234", "81037.27", 1_000_000, true);
         check("0.0001234", "81037.27", 1_000_000, false);
         check("x", "1", 1_000_000, false);
+        check("-79228162514264337593543950335", "1", 1_000_000, false);
         check("99999999999999999999999999", "9999999999", 1_000_000, false);
     }
 }

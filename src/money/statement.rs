@@ -1,5 +1,6 @@
 //! What a customer's statement says of a payment: it stands in the ledger, and nowhere else.
 
+use std::fmt;
 use std::sync::Arc;
 
 use nexnum_engine::event::{Event, ForeignAmount, MoneyEvent, Payment};
@@ -13,7 +14,7 @@ use crate::market::replay::Decoded;
 use crate::market::sealing::SealingError;
 
 /// A payment as its customer's statement shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct PaymentView {
     /// By which rail.
     pub rail: Option<Arc<str>>,
@@ -21,6 +22,13 @@ pub struct PaymentView {
     pub foreign: Option<ForeignAmount>,
     /// Its reference; `None` where it is forgotten.
     pub reference: Option<String>,
+}
+
+/// Prints no reference: it may name a person.
+impl fmt::Debug for PaymentView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PaymentView").field("rail", &self.rail).finish_non_exhaustive()
+    }
 }
 
 /// Why a payment cannot be shown.

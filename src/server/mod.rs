@@ -40,7 +40,7 @@ use crate::http::{self, Server, ServerLimits};
 use crate::keys::{self, NoRandomness};
 use crate::market::folder::{self, Opened};
 use crate::market::sealing::Sealing;
-use crate::market::{self, Market, Started, Threads, seal_keys};
+use crate::market::{self, Market, Started, Threads, index_key, seal_keys};
 use crate::money::Money;
 use crate::order::{Orders, OwnStock};
 use crate::provider::connected::Connected;
@@ -162,6 +162,10 @@ pub async fn start_on(
     // and which keys are lost. The secrets of callbacks.
     opened.folder = config.master_key.keyed(opened.folder)?;
     let lost = seal_keys::look(&opened)?;
+    if opened.engine.state().ledger().is_some() {
+        let secrets = folder::secrets(&opened.folder)?;
+        let _known = index_key::of(&secrets, &opened.folder, opened.engine.state())?;
+    }
     let at = folder::begin_epoch(&mut opened)?;
     seal_keys::settle(&mut opened, &lost, at)?;
     let sealing = Sealing::open(&opened)?;

@@ -13,6 +13,7 @@ use std::time::Duration;
 use nexnum_driver::{ErrorKind, ExternalOutcome, ExternalState, Op, ProviderError};
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::EndUpstream;
+use nexnum_engine::event::UpstreamEnd;
 use nexnum_engine::ids::OrderId;
 use nexnum_engine::order::Order;
 use nexnum_engine::time::Time;
@@ -84,9 +85,9 @@ impl Ender {
             let told = match self.look_and_end(&order, tries + 1).await {
                 Told::Missing if self.is_gone(&order, tries + 1) => {
                     match self.orders.receive(&self.connected, &order).await {
-                        Ok(report) => record(&self.orders, &order, is_finished(&report)).await,
+                        Ok(report) => record(&self.orders, &order, end_of(&report)).await,
                         Err(unseen) if unseen.is_missing() => {
-                            record(&self.orders, &order, false).await
+                            record(&self.orders, &order, UpstreamEnd::Unknown).await
                         }
                         // It may hold a message, which is charged.
                         Err(_) => Told::Refused,
@@ -103,7 +104,7 @@ impl Ender {
                 Told::Missing if tries + 1 >= TRIES_MAX => {
                     self.tries.insert(order.id, (TRIES_MAX, next));
                     self.is_told_no_more(order.id, tries);
-                    let _recorded = record(&self.orders, &order, false).await;
+                    let _recorded = record(&self.orders, &order, UpstreamEnd::Unknown).await;
                 }
                 // There is none for the others either; it is no try, and the next round goes on.
                 Told::NoTurn => return,
@@ -230,10 +231,12 @@ pub(super) async fn end(orders: &Orders, connected: &Connected, order: &Order) -
     // 1. What the provider is told.
     let Some(assignment) = &order.assignment else { return Told::Done };
     let (client, external_id) = (connected.client(), &*assignment.external_id);
-    let (op, told) = match order.state {
-        ActivationState::Completed => (Op::Finish, client.finish(external_id).await),
+    let (op, mut end, told) = match order.state {
+        ActivationState::Completed => {
+            (Op::Finish, UpstreamEnd::Charged, client.finish(external_id).await)
+        }
         ActivationState::TimedOut | ActivationState::Cancelled => {
-            (Op::Cancel, client.cancel(external_id).await)
+            (Op::Cancel, UpstreamEnd::GivenBack, client.cancel(external_id).await)
         }
         ActivationState::Init
         | ActivationState::Active
@@ -241,7 +244,6 @@ pub(super) async fn end(orders: &Orders, connected: &Connected, order: &Order) -
         | ActivationState::Failed => return Told::Done,
     };
     // 2. What it answers.
-    let mut finished = false;
     if let Err(error) = told {
         if error.kind == ErrorKind::NoTurn {
             return Told::NoTurn;
@@ -256,28 +258,33 @@ pub(super) async fn end(orders: &Orders, connected: &Connected, order: &Order) -
                 return Told::Refused;
             }
         }
-        finished = match consequence::of(error.kind).standing {
+        end = match consequence::of(error.kind).standing {
             // A message may be there, which is charged: without an answer that is not known.
             Standing::HasCode | Standing::TooLate => match orders.receive(connected, order).await {
-                Ok(report) if report.state != ExternalState::Waiting => is_finished(&report),
+                Ok(report) if report.state != ExternalState::Waiting => end_of(&report),
                 Ok(_) | Err(_) => return Told::Refused,
             },
-            Standing::Missing | Standing::Unknown => false,
+            // It has no such call, or does not know the number: nothing shows that it went back.
+            Standing::Missing | Standing::Unknown => UpstreamEnd::Unknown,
         };
     }
     // 3. That it is done is in the ledger, so that no start does it again.
-    record(orders, order, finished).await
+    record(orders, order, end).await
 }
 
-/// Whether an activation that could not be given back was finished there, and is charged. A
-/// message that came after the last poll is kept as late by then, and booked.
-fn is_finished(report: &ActivationReport) -> bool {
-    report.state.outcome() == ExternalOutcome::Finished
+/// How an activation that could not be given back ended there. A message that came after the last
+/// poll is kept as late by then, and booked.
+fn end_of(report: &ActivationReport) -> UpstreamEnd {
+    match report.state.outcome() {
+        ExternalOutcome::Finished => UpstreamEnd::Charged,
+        ExternalOutcome::Returned => UpstreamEnd::GivenBack,
+        ExternalOutcome::Open => UpstreamEnd::Unknown,
+    }
 }
 
-async fn record(orders: &Orders, order: &Order, finished: bool) -> Told {
+async fn record(orders: &Orders, order: &Order, end: UpstreamEnd) -> Told {
     let until = orders.market.clock.now().plus_ms(RECORD_MS);
-    let ended = EndUpstream { order: order.id, finished };
+    let ended = EndUpstream { order: order.id, end };
     let recorded = orders.record(order, &ended, until).await;
     if recorded.is_ok() { Told::Done } else { Told::Refused }
 }

@@ -22,12 +22,15 @@ const DOMAIN: &[u8] = b"nexnum index 1\0";
 pub enum Indexed {
     /// A payment, by its rail and its reference.
     Payment,
+    /// The key itself.
+    Key,
 }
 
 impl Indexed {
     const fn tag(self) -> u8 {
         match self {
             Self::Payment => 1,
+            Self::Key => 2,
         }
     }
 }
@@ -61,6 +64,12 @@ impl IndexKey {
     #[must_use]
     pub fn to_secret(&self) -> SecretBytes {
         SecretBytes::new(self.0.to_vec())
+    }
+
+    /// What tells this key from every other, and nothing of it.
+    #[must_use]
+    pub fn check(&self) -> u128 {
+        self.digest(Indexed::Key, &[])
     }
 
     /// The digest of the parts: 128 bits of BLAKE3 under the key. Each part has its length before

@@ -13,7 +13,7 @@ use nexnum_engine::event::{
     LedgerTerms, Leg, Legs, MemoryEvent, MessageIdentity, MessageKind, MessageWay, MoneyEvent,
     MoveKind, MoveReason, Moved, OfferEvent, OfferTerms, OrderEvent, OrphanEnd, Payment, Placement,
     ProviderKind, ProviderWord, Receipt, Routing, Scope, SealKeyEvent, ShownBy, SkipReason,
-    SkippedAsk, SkippedAsks, Terms, UpstreamEvent,
+    SkippedAsk, SkippedAsks, Terms, UpstreamEnd, UpstreamEvent,
 };
 use nexnum_engine::group::{ActingFor, Actor, Idempotency, KeyUse, Made};
 use nexnum_engine::ids::{
@@ -282,7 +282,7 @@ impl Wire for Legs {
 
 structs! {
     Product { country, service }
-    LedgerTerms { currency, permutation }
+    LedgerTerms { currency, permutation, index_check }
     CatalogVersion { countries, services, hash }
     Epoch { epoch, node, program, rules, catalog }
     ClockJump { from, to }
@@ -306,7 +306,7 @@ structs! {
     Moved { kind, reason, order, reverses, legs }
     ForeignAmount { amount, currency, rate }
     Payment { rail, amount, foreign, reference }
-    Paid { to, amount }
+    Paid { to, amount, foreign }
     Held { paid, bonus }
     Outlay { amount, moved }
     Message { id, digest, sender, text, code, received_at, late, shown }
@@ -358,6 +358,7 @@ enums! {
         6 Ambiguous, 7 TooManyMessages, 8 InvalidSignature, 9 ExpiredToken,
         10 OtherService
     }
+    UpstreamEnd { 1 GivenBack, 2 Charged, 3 Unknown }
     OrphanEnd { 1 GivenBack, 2 Stayed, 3 Gone }
     ProviderWord { 1 Cancelled, 2 Expired, 3 Finished, 4 Missing }
     MoveKind {
@@ -440,7 +441,7 @@ events! {
     26 Callback(CallbackEvent::CallbackProcessed) { callback, outcome, dropped },
     29 Upstream(UpstreamEvent::OrphanFound) { order, provider, external_id, from, cost },
     30 Upstream(UpstreamEvent::OrphanSettled) { order, provider, external_id, end },
-    31 Upstream(UpstreamEvent::EndedUpstream) { order },
+    31 Upstream(UpstreamEvent::EndedUpstream) { order, end },
     32 Upstream(UpstreamEvent::EndedByProvider) { order, word },
     33 Order(OrderEvent::MessageCompleted)(completion),
     43 Order(OrderEvent::MessageShown) { order, message, by, key },

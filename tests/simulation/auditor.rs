@@ -9,7 +9,7 @@ use nexnum_engine::event::{
     Terms, UpstreamEvent,
 };
 use nexnum_engine::group::{Head, KeyUse, Made};
-use nexnum_engine::ids::{AccountId, Number, OfferId, OrderId, ProviderId, RailId};
+use nexnum_engine::ids::{AccountId, Number, OfferId, OrderId, ProviderId, RailId, Seq};
 use nexnum_engine::limits::REPLIES_KEPT_MS;
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::OrderRef;
@@ -54,6 +54,8 @@ struct Sale {
     closed: bool,
     /// What of it is in escrow, by the movements.
     held: i128,
+    /// What its provider's number costs, once there is one.
+    cost: Option<i128>,
     /// What its provider charged for its number, and neither its sale nor a return or a loss
     /// accounts for.
     outlay: i128,
@@ -74,11 +76,13 @@ pub(crate) struct Auditor {
     /// Those that rest after a refund.
     /// Until when.
     resting: BTreeMap<(OfferId, Number), Time>,
-    /// What is charged in vain for an order's attempt; zero once it was reversed. What was feared
-    /// only is not there any more then.
-    losses: BTreeMap<(OrderId, u8), i128>,
-    /// Those of them that were only feared.
-    doubts: BTreeSet<(OrderId, u8)>,
+    /// The position of the last record seen.
+    seq: Seq,
+    /// What is lost by each movement, until it is reversed.
+    losses: BTreeMap<Seq, i128>,
+    /// The loss of an attempt's number, and that of another purchase of it; what was only feared
+    /// is not there any more once it is reversed.
+    lost: BTreeMap<(OrderId, u8, bool), (Seq, MoveReason)>,
     /// Orders that the last group is about.
     touched: BTreeSet<OrderId>,
     /// Purchases that no order has.
@@ -97,8 +101,10 @@ impl Auditor {
     /// # Errors
     /// The invariant that it breaks.
     pub(crate) fn see_group(&mut self, head: &Head, events: &[Event]) -> Result<(), String> {
+        self.seq.0 += 1;
         self.see_head(head)?;
         for event in events {
+            self.seq.0 += 1;
             self.see(head.at, event)?;
         }
         self.end_group()
@@ -154,9 +160,11 @@ impl Auditor {
                 let fits = terms.price <= sale.limit && sale.end.is_none();
                 need(fits, || format!("order {order} went on beyond its limit or its end"))
             }
-            OrderEvent::NumberAssigned { assignment, .. } => {
+            OrderEvent::NumberAssigned { assignment, cost, .. } => {
                 if assignment.external_id.is_empty() {
                     self.sell(at, order, Some(assignment.number))?;
+                } else {
+                    self.sale(order)?.cost = Some(cost.0.into());
                 }
                 Ok(())
             }
@@ -236,26 +244,27 @@ impl Auditor {
         sale.outlay += charged;
         let (held, outlay, price) = (sale.held, sale.outlay, i128::from(sale.price.0));
         need(held >= 0 && outlay >= 0, || format!("{named:?} holds {held} of {outlay}"))?;
-        let loss = (named.id, named.attempt);
-        let known = self.losses.get(&loss).copied();
+        let reasons = [MoveReason::LateMessage, MoveReason::FinishedEmpty];
+        let is_number = moved.reason.is_some_and(|reason| reasons.contains(&reason));
+        let loss = (named.id, named.attempt, is_number);
+        let is_new = !self.lost.contains_key(&loss);
+        let reversed = moved.reverses.and_then(|seq| self.losses.get(&seq)).copied();
         let fits = match moved.kind {
             MoveKind::Spend | MoveKind::Refund => wallet == -escrow && charged == 0,
             MoveKind::Capture => escrow == -price && wallet == 0 && outlay == 0,
             MoveKind::Charge => charged > 0 && outlay == charged,
             MoveKind::Return => charged < 0 && outlay == 0,
-            MoveKind::WriteOff => lost > 0 && known.is_none() && charged.abs() <= lost,
-            MoveKind::Recovery => lost < 0 && known == Some(-lost),
+            MoveKind::WriteOff => lost > 0 && is_new && charged.abs() <= lost,
+            MoveKind::Recovery => lost < 0 && reversed == Some(-lost),
             MoveKind::Deposit | MoveKind::ProviderPayment => false,
         };
-        need(fits, || format!("{moved:?} does not fit {held} in escrow and a loss of {known:?}"))?;
+        need(fits, || format!("{moved:?} does not fit {held} in escrow, a loss of {reversed:?}"))?;
         if moved.kind == MoveKind::WriteOff {
-            self.losses.insert(loss, lost);
-            self.doubts.extend((moved.reason == Some(MoveReason::InDoubt)).then_some(loss));
-        } else if moved.kind == MoveKind::Recovery {
-            self.losses.insert(loss, 0);
-            if self.doubts.remove(&loss) {
-                self.losses.remove(&loss);
-            }
+            self.losses.insert(self.seq, lost);
+            self.lost.extend(moved.reason.map(|reason| (loss, (self.seq, reason))));
+        } else if let (MoveKind::Recovery, Some(seq)) = (moved.kind, moved.reverses) {
+            self.losses.remove(&seq);
+            self.lost.retain(|_, it| *it != (seq, MoveReason::InDoubt));
         }
         Ok(())
     }
@@ -266,6 +275,10 @@ impl Auditor {
             let Some(sale) = self.sales.get(&order) else { continue };
             let owed = if sale.end.is_none() { i128::from(sale.price.0) } else { 0 };
             let held = sale.held;
+            if let Some(cost) = sale.cost.filter(|_| sale.end.is_none()) {
+                let outlay = sale.outlay;
+                need(outlay == cost, || format!("order {order} costs {cost}, charged {outlay}"))?;
+            }
             need(held == owed, || format!("order {order} has {held} in escrow, not {owed}"))?;
         }
         Ok(())
@@ -323,6 +336,7 @@ impl Auditor {
             end: None,
             closed: false,
             held: 0,
+            cost: None,
             outlay: 0,
             digests: BTreeSet::new(),
         };

@@ -8,6 +8,7 @@ use nexnum::market::read_model::ReadModel;
 use nexnum_engine::book::Book;
 use nexnum_engine::event::ProviderKind;
 use nexnum_engine::ids::{OfferId, OrderId, OrderNumber};
+use nexnum_engine::money::Micros;
 use nexnum_engine::order::Order;
 use nexnum_engine::state::{Quarantined, State};
 
@@ -54,8 +55,9 @@ fn accounts(model: &ReadModel, state: &State) -> Result<(), String> {
     same("accounts", model.accounts().len(), state.accounts().count())?;
     for (id, account) in state.accounts() {
         let view = model.account(id).ok_or_else(|| format!("readers miss account {id}"))?;
-        let (available, escrow) =
-            (state.balance(Book::Available(id)), state.balance(Book::Escrow(id)));
+        let both = |paid, bonus| Micros(state.balance(paid).0 + state.balance(bonus).0);
+        let available = both(Book::Available(id), Book::Bonus(id));
+        let escrow = both(Book::Escrow(id), Book::EscrowBonus(id));
         same("name", &view.name, &account.name)?;
         same("wallet", view.wallet(), Wallet { available, escrow })?;
         let is_open = |order: &&Order| order.account == id && order.closed_at.is_none();

@@ -4,7 +4,7 @@ use crate::event::{MemoryEvent, ProviderKind};
 use crate::ids::OrderId;
 use crate::limits::{SEEN_KEPT_MS, SEEN_MAX};
 use crate::order::OrderStatus;
-use crate::state::State;
+use crate::state::{Lost, State};
 use crate::time::Time;
 
 impl State {
@@ -82,7 +82,7 @@ impl State {
     fn forget_upstream(&mut self, id: OrderId) {
         self.ended_upstream.remove(&id);
         self.provider_words.remove(&id);
-        let attempts = (id, 0)..=(id, u8::MAX);
+        let attempts = (id, 0, Lost::Number)..=(id, u8::MAX, Lost::Other);
         let written: Vec<_> = self.write_offs.range(attempts).map(|(key, _)| *key).collect();
         for key in written {
             self.write_offs.remove(&key);

@@ -6,7 +6,7 @@ use crate::event::{Event, MoneyEvent, MoveKind, MoveReason, Moved, Payment, Prov
 use crate::ids::{OrderId, ProviderId};
 use crate::money::Micros;
 use crate::order::{Held, Order, OrderRef, OrderStatus, Outlay};
-use crate::state::{Paid, PaidTo, State, WriteOff};
+use crate::state::{Lost, Paid, PaidTo, State, WriteOff};
 
 impl State {
     pub(super) fn apply_money(&mut self, event: &MoneyEvent) {
@@ -31,9 +31,10 @@ impl State {
     }
 
     fn pay(&mut self, to: PaidTo, payment: &Payment) {
-        let Payment { rail, amount, reference, .. } = *payment;
+        let Payment { rail, amount, ref foreign, reference } = *payment;
         assert!(amount.is_positive() && self.rails.contains(rail), "it comes by a known rail");
-        let before = self.payments.insert((rail, reference), Paid { to, amount });
+        let before =
+            self.payments.insert((rail, reference), Paid { to, amount, foreign: foreign.clone() });
         assert_eq!(before, None, "a payment is recorded once");
     }
 
@@ -66,12 +67,14 @@ impl State {
         assert!(order.has_attempt(named.attempt), "it is of an attempt");
         assert_eq!(named, order.reference_of(named.attempt), "an event names its order as it is");
         for leg in moved.legs.iter() {
+            let owner = leg.book.account();
+            let is_buyers = owner.is_none_or(|owner| owner == order.account);
+            assert!(is_buyers, "what moves for an order is its buyer's");
             let held = match leg.book {
                 Book::Escrow(_) => &mut order.held.paid,
                 Book::EscrowBonus(_) => &mut order.held.bonus,
                 _ => continue,
             };
-            assert_eq!(leg.book.account(), Some(order.account), "escrow is its order's buyer's");
             *held = held.checked_add(leg.amount).expect("prices are bounded");
         }
         let of = order.provider;
@@ -131,17 +134,22 @@ impl State {
         assert!(is_its, "what an order's number cost is lost whole");
         let moved = self.counters.seq;
         let written = WriteOff { provider, amount, reason, moved, reversed: false };
-        let before = self.write_offs.insert((named.id, named.attempt), written);
+        let before = self.write_offs.insert((named.id, named.attempt, Lost::of(reason)), written);
         assert_eq!(before, None, "an attempt is charged once");
     }
 
     fn recover(&mut self, named: OrderRef, moved: &Moved) {
         let (provider, amount) = self.loss(moved);
-        let key = (named.id, named.attempt);
-        let written = self.write_offs.get_mut(&key).expect("a reversal is of a loss");
-        let reversed = (written.provider, written.amount.negated(), Some(written.moved));
+        let losses =
+            (named.id, named.attempt, Lost::Number)..=(named.id, named.attempt, Lost::Other);
+        let mut losses = self.write_offs.range_mut(losses);
+        let reverses = moved.reverses;
+        let found = losses.find(|(_, written)| Some(written.moved) == reverses);
+        let (key, written) = found.expect("a reversal is of a loss");
+        let key = *key;
         assert!(!written.reversed, "a loss is reversed once");
-        assert_eq!((provider, amount, moved.reverses), reversed, "it is reversed whole");
+        let reversed = (written.provider, written.amount.negated());
+        assert_eq!((provider, amount), reversed, "it is reversed whole");
         written.reversed = true;
         // What was only feared may still be charged.
         if written.reason == MoveReason::InDoubt {
@@ -169,7 +177,7 @@ impl State {
     /// What is wrong with what an order holds; `None` if nothing is.
     pub(crate) fn money_complaint(&self, order: &Order) -> Option<&'static str> {
         let Held { paid, bonus } = order.held;
-        let held = paid.checked_add(bonus)?;
+        let Some(held) = paid.checked_add(bonus) else { return Some("holds more than can be") };
         let driven = self.providers[order.provider].kind == ProviderKind::Driven;
         let is_bought = driven && order.assignment.is_some();
         let charged = order.outlay.map_or(Micros::ZERO, |outlay| outlay.amount);

@@ -42,7 +42,7 @@ impl State {
                 let before = self.named.insert((id, attempt), named);
                 assert_eq!(before, None, "an attempt's purchase has one id");
             }
-            UpstreamEvent::EndedUpstream { order: _ } => {
+            UpstreamEvent::EndedUpstream { order: _, end: _ } => {
                 let ended = &self.orders[id];
                 assert!(self.has_to_end_upstream(ended), "it is ended there once, after here");
                 self.ended_upstream.insert(id);

@@ -82,7 +82,8 @@ fn rests(state: &State) -> bool {
 fn orders_known(state: &State) -> bool {
     let tried =
         |id, attempt| state.orders.get(id).is_some_and(|it: &Order| it.has_attempt(attempt));
-    state.write_offs.keys().chain(state.named.keys()).all(|(id, attempt)| tried(*id, *attempt))
+    state.write_offs.keys().all(|(id, attempt, _)| tried(*id, *attempt))
+        && state.named.keys().all(|(id, attempt)| tried(*id, *attempt))
         && state.orphans.values().all(|orphan| tried(orphan.order, orphan.attempt))
         && state.ended_upstream.iter().all(|id| state.orders.contains(*id))
         && state.provider_words.keys().all(|id| state.orders.contains(*id))
@@ -104,7 +105,7 @@ mod tests {
         AccountId, CarrierId, CountryId, Number, OfferId, OrderId, Product, ProviderId, ServiceId,
     };
     use crate::money::Micros;
-    use crate::state::WriteOff;
+    use crate::state::{Lost, WriteOff};
     use crate::time::Time;
 
     const OWN: ProviderId = ProviderId(1);
@@ -215,7 +216,7 @@ mod tests {
         let (amount, moved) = (Micros(5), state.counters.seq);
         let reason = MoveReason::InDoubt;
         let written = WriteOff { provider: DRIVEN, amount, reason, moved, reversed: false };
-        state.write_offs.insert((OrderId(2), 1), written);
+        state.write_offs.insert((OrderId(2), 1, Lost::of(reason)), written);
         let complaint = audit(&state).unwrap_err();
         assert!(complaint.contains("provider 2 lost us"), "{complaint}");
     }

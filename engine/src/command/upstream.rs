@@ -1,6 +1,6 @@
 //! What may be asked for an order's purchases at their providers.
 
-use crate::event::{AttemptEnd, OrphanEnd, ProviderWord};
+use crate::event::{AttemptEnd, OrphanEnd, ProviderWord, UpstreamEnd};
 use crate::ids::{OrderId, ProviderId};
 use crate::money::Micros;
 use crate::time::Time;
@@ -53,8 +53,8 @@ pub struct NamePurchase {
 pub struct EndUpstream {
     /// Which.
     pub order: OrderId,
-    /// The provider had finished it: it is charged, also where its buyer has the money back.
-    pub finished: bool,
+    /// How.
+    pub end: UpstreamEnd,
 }
 
 /// An activation has been ended by its provider.

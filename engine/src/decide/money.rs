@@ -13,7 +13,7 @@ use crate::order::{Order, OrderRef, Outlay};
 use crate::reject::Reject;
 use crate::state::{State, WriteOff};
 
-/// The event of a movement. A movement has few legs: those here have at most six.
+/// The event of a movement. A movement has few legs: those here have at most five.
 fn moved(
     kind: MoveKind,
     reason: Option<MoveReason>,
@@ -22,7 +22,7 @@ fn moved(
 ) -> Event {
     let mut legs = Legs::default();
     for &(book, amount) in all {
-        assert!(legs.push(book, amount), "a movement has at most six legs");
+        assert!(legs.push(book, amount), "a movement has at most five legs");
     }
     Event::Money(MoneyEvent::Moved(Moved { kind, reason, order, reverses, legs }))
 }
@@ -67,7 +67,7 @@ pub(super) fn check_funds(state: &State, account: AccountId, needed: Micros) -> 
     Ok(())
 }
 
-/// Refuses to begin what would move money into a book that is nearly full: whatever happens to
+/// Refuses to begin what would move money into a provider's or our book that is nearly full: whatever happens to
 /// the orders that are open by now, no book leaves its range.
 pub(super) fn check_room(state: &State, provider: ProviderId) -> Result<(), Reject> {
     let books = [

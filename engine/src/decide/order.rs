@@ -2,7 +2,7 @@
 
 use super::check::{bounded, check_cost, check_end, waiting};
 use super::money::{self, Stands, check_funds, check_room};
-use super::upstream::recovered;
+use super::upstream::{recovered, reversed};
 use crate::activation::{ActivationState, Assignment};
 use crate::command::{
     AssignNumber, ClearDoubt, DoubtOrder, Effect, FailOrder, NextAttempt, PlaceOrder, Placed,
@@ -17,7 +17,7 @@ use crate::limits::{ATTEMPTS_MAX, BUY_TIME_MS, NAME_LEN_MAX};
 use crate::money::{COST_MAX, Micros};
 use crate::order::{FailReason, LINE, Order, OrderRef};
 use crate::reject::Reject;
-use crate::state::State;
+use crate::state::{Lost, State};
 use crate::time::Time;
 
 pub(super) fn place(
@@ -203,7 +203,10 @@ pub(super) fn recover_loss(
     if !order.has_attempt(attempt) {
         return Err(Reject::StaleAttempt);
     }
-    let recovered = recovered(Stands::at_first(state), order, attempt);
+    // What was bought beside the order's number first: it goes back oftener.
+    let (stands, named) = (Stands::at_first(state), order.reference_of(attempt));
+    let number = || reversed(stands, named, Lost::Number);
+    let recovered = recovered(stands, order, attempt).or_else(number);
     let Some(recovered) = recovered else { return Ok(Effect::Unchanged) };
     events.push(recovered);
     Ok(Effect::Done)
@@ -299,7 +302,7 @@ pub(super) fn failure(
         FailReason::NoNumbers => (MoveReason::NoNumbers, false),
         FailReason::InDoubt => (MoveReason::InDoubt, driven),
     };
-    let is_lost = may_be_bought && !stands.state.is_written_off(named);
+    let is_lost = may_be_bought && stands.state.loss_of(named, Lost::Other).is_none();
     let loss = is_lost.then(|| money::write_off(stands, named, (provider, order.cost), why));
     let failed = OrderEvent::OrderFailed { order: named, reason, provider, ended };
     [Some(Event::Order(failed)), Some(money::refund(order, why)), loss.flatten()]

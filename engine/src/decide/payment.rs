@@ -4,7 +4,7 @@ use super::check::bounded;
 use super::money;
 use crate::book::Book;
 use crate::command::{Deposit, Effect, NewPayment, PayProvider};
-use crate::event::{DECIMAL_LEN_MAX, Event, ForeignAmount, MoneyEvent, Payment};
+use crate::event::{DECIMAL_LEN_MAX, Event, ForeignAmount, MoneyEvent, Payment, ProviderKind};
 use crate::ids::RailId;
 use crate::limits::{BOOK_MAX, RAIL_NAME_LEN_MAX, RAILS_MAX, REFERENCE_LEN_MAX};
 use crate::money::AMOUNT_MAX;
@@ -43,15 +43,18 @@ pub(super) fn pay_provider(
     events: &mut Vec<Event>,
 ) -> Result<Effect, Reject> {
     let provider = *provider;
-    state.provider(provider).ok_or(Reject::UnknownProvider)?;
+    let known = state.provider(provider).ok_or(Reject::UnknownProvider)?;
     check(payment)?;
     bounded(text, REFERENCE_LEN_MAX, "reference")?;
     if is_known(state, payment, PaidTo::Provider(provider))? {
         return Ok(Effect::Unchanged);
     }
-    for book in [Book::Prepaid(provider), Book::Payable(provider), Book::OwnStockCost] {
-        check_room(state, book, "payments")?;
-    }
+    // What is owed gets less by it.
+    let grows = match known.kind {
+        ProviderKind::Driven => Book::Prepaid(provider),
+        ProviderKind::Own => Book::OwnStockCost,
+    };
+    check_room(state, grows, "payments")?;
     let (rail, named) = rail(state, payment)?;
     events.extend(named);
     let (paid, text) = (of_rail(rail, payment), text.clone());
@@ -84,9 +87,11 @@ fn check(payment: &NewPayment) -> Result<(), Reject> {
 /// Whether the payment was recorded before, for the same amount and receiver.
 fn is_known(state: &State, payment: &NewPayment, to: PaidTo) -> Result<bool, Reject> {
     let Some(rail) = state.rail(&payment.rail) else { return Ok(false) };
+    let NewPayment { amount, foreign, .. } = payment;
+    let is_same = |it: &Paid| (it.to, it.amount, &it.foreign) == (to, *amount, foreign);
     match state.payments.get(&(rail, payment.reference)) {
         None => Ok(false),
-        Some(known) if *known == (Paid { to, amount: payment.amount }) => Ok(true),
+        Some(known) if is_same(known) => Ok(true),
         Some(_) => Err(Reject::IdempotencyMismatch),
     }
 }

@@ -6,12 +6,13 @@ use super::money::{self, Stands};
 use crate::activation::{ActivationState, Input};
 use crate::command::{Effect, EndByProvider, EndUpstream, FindOrphan, NamePurchase, SettleOrphan};
 use crate::event::{
-    Closing, Event, MoveReason, OrderEvent, OrphanEnd, ProviderKind, ProviderWord, UpstreamEvent,
+    Closing, Event, MoveReason, OrderEvent, OrphanEnd, ProviderKind, ProviderWord, UpstreamEnd,
+    UpstreamEvent,
 };
 use crate::limits::NAME_LEN_MAX;
-use crate::order::{Order, OrderStatus};
+use crate::order::{Order, OrderRef, OrderStatus};
 use crate::reject::Reject;
-use crate::state::State;
+use crate::state::{Lost, State};
 
 pub(super) fn find_orphan(
     state: &State,
@@ -108,7 +109,7 @@ pub(super) fn settle_orphan(
             events.extend(recovered(Stands::at_first(state), order, attempt));
         }
         OrphanEnd::Stayed => {
-            let known = state.write_offs.get(&(order.id, attempt));
+            let known = state.loss_of(named, Lost::Other);
             let is_doubt = known.is_some_and(|known| known.reason == MoveReason::InDoubt);
             if is_doubt {
                 // The doubt is over: the purchase is charged, at its own cost.
@@ -135,7 +136,8 @@ pub(super) fn charged_in_vain(
 ) -> Option<Event> {
     let driven = stands.state.providers[order.provider].kind == ProviderKind::Driven;
     let named = order.reference();
-    if !driven || order.assignment.is_none() || stands.state.is_written_off(named) {
+    if !driven || order.assignment.is_none() || stands.state.loss_of(named, Lost::Number).is_some()
+    {
         return None;
     }
     // What the provider gave back, and charges again.
@@ -143,28 +145,35 @@ pub(super) fn charged_in_vain(
     money::lose(order, reason).or_else(again)
 }
 
-/// The movement that reverses what was written off for an attempt's purchase, if anything was.
+/// The movement that reverses what was written off for an attempt's purchase beside the order's
+/// number, if anything was.
 pub(super) fn recovered(stands: Stands<'_>, order: &Order, attempt: u8) -> Option<Event> {
-    let written = stands.state.write_offs.get(&(order.id, attempt))?;
-    (!written.reversed).then(|| money::recover(stands, order.reference_of(attempt), written))
+    reversed(stands, order.reference_of(attempt), Lost::Other)
+}
+
+/// The movement that reverses a loss which stands.
+pub(super) fn reversed(stands: Stands<'_>, named: OrderRef, lost: Lost) -> Option<Event> {
+    let written = stands.state.loss_of(named, lost)?;
+    (!written.reversed).then(|| money::recover(stands, named, written))
 }
 
 pub(super) fn end_upstream(
     state: &State,
-    &EndUpstream { order: id, finished }: &EndUpstream,
+    &EndUpstream { order: id, end }: &EndUpstream,
     events: &mut Vec<Event>,
 ) -> Result<Effect, Reject> {
     let order = state.order(id).ok_or(Reject::UnknownOrder)?;
     if !state.has_to_end_upstream(order) {
         return Ok(Effect::Unchanged);
     }
-    events.push(Event::Upstream(UpstreamEvent::EndedUpstream { order: order.reference() }));
+    events.push(Event::Upstream(UpstreamEvent::EndedUpstream { order: order.reference(), end }));
     if order.status == OrderStatus::Refunded {
         let stands = Stands::at_first(state);
-        events.extend(if finished {
-            charged_in_vain(stands, order, MoveReason::FinishedEmpty)
-        } else {
-            money::take_back(stands, order)
+        events.extend(match end {
+            UpstreamEnd::Charged => charged_in_vain(stands, order, MoveReason::FinishedEmpty),
+            UpstreamEnd::GivenBack => money::take_back(stands, order),
+            // Its charge stands until a statement tells.
+            UpstreamEnd::Unknown => None,
         });
     }
     Ok(Effect::Done)

@@ -10,6 +10,8 @@ pub struct LedgerTerms {
     /// The key of the permutation by which ids are shown outside, so that they do not tell how
     /// many there are.
     pub permutation: [u8; 16],
+    /// What the key of the ledger's keyed digests is known by.
+    pub index_check: u128,
 }
 
 /// Shows the currency alone.

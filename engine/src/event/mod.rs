@@ -35,7 +35,7 @@ pub use order::{
     Receipt, ShownBy, Terms,
 };
 pub use seal_key::{DestroyReason, SealKeyEvent};
-pub use upstream::{OrphanEnd, ProviderWord, UpstreamEvent};
+pub use upstream::{OrphanEnd, ProviderWord, UpstreamEnd, UpstreamEvent};
 
 use crate::order::OrderRef;
 

@@ -148,16 +148,22 @@ impl Moved {
         self.legs.iter().filter_map(|leg| leg.book.account())
     }
 
-    /// The customer whose wallet it changes, and what it adds to it: paid money and bonus together.
-    #[must_use]
-    pub fn wallet(&self) -> Option<(AccountId, Micros)> {
+    /// The customers whose wallets it changes, each once, with what it adds: paid money and bonus
+    /// together.
+    pub fn wallets(&self) -> impl Iterator<Item = (AccountId, Micros)> + '_ {
         let in_wallet = |book| match book {
             Book::Available(account) | Book::Bonus(account) => Some(account),
             _ => None,
         };
-        let account = self.legs.iter().find_map(|leg| in_wallet(leg.book))?;
-        let added = self.legs.sum_of(|book| in_wallet(book) == Some(account));
-        Some((account, Micros(i64::try_from(added).ok()?)))
+        let owner = move |leg: Leg| in_wallet(leg.book);
+        let legs = self.legs.iter().enumerate();
+        legs.filter_map(move |(at, leg)| {
+            let account = owner(leg)?;
+            let is_first = self.legs.iter().take(at).all(|earlier| owner(earlier) != Some(account));
+            let added = self.legs.sum_of(|book| in_wallet(book) == Some(account));
+            let added = i64::try_from(added).expect("legs are amounts far below i64");
+            is_first.then_some((account, Micros(added)))
+        })
     }
 }
 
@@ -166,7 +172,7 @@ pub const DECIMAL_LEN_MAX: usize = 40;
 
 /// What was paid in another currency than the ledger's, and the rate that it was taken at. The
 /// amounts are texts: a currency may have more decimal places than the ledger.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ForeignAmount {
     /// How much, a decimal number.
     pub amount: Box<str>,

@@ -18,6 +18,17 @@ pub enum OrphanEnd {
     Gone,
 }
 
+/// How an activation that had ended here came to its end at its provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum UpstreamEnd {
+    /// The provider took the number back.
+    GivenBack,
+    /// The provider finished it, and charges for it.
+    Charged,
+    /// The provider knows it no more, or has no call for it: whether it charges is not known.
+    Unknown,
+}
+
 /// What a provider says of an activation that it has ended by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ProviderWord {
@@ -70,10 +81,12 @@ pub enum UpstreamEvent {
         /// What it costs.
         cost: Micros,
     },
-    /// What ended here has been ended at its provider.
+    /// What ended here has been ended at its provider, or is not there to be ended.
     EndedUpstream {
         /// Which order's activation.
         order: OrderRef,
+        /// How.
+        end: UpstreamEnd,
     },
     /// An activation ends because its provider has ended it: follows the order's end at once.
     EndedByProvider {
@@ -92,7 +105,7 @@ impl UpstreamEvent {
             Self::OrphanFound { order, .. }
             | Self::OrphanSettled { order, .. }
             | Self::PurchaseNamed { order, .. }
-            | Self::EndedUpstream { order }
+            | Self::EndedUpstream { order, .. }
             | Self::EndedByProvider { order, .. } => *order,
         }
     }

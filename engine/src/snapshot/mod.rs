@@ -21,7 +21,7 @@ impl State {
     /// Every row, in an order from which [`State::from_rows`] builds an equal state.
     pub fn rows(&self) -> impl Iterator<Item = Row> + '_ {
         let payments = self.payments.iter();
-        let payments = payments.map(|((rail, mac), paid)| Row::Payment(*rail, *mac, *paid));
+        let payments = payments.map(|((rail, mac), paid)| Row::Payment(*rail, *mac, paid.clone()));
         let replies = self.replies.iter();
         std::iter::once(Row::Counters(self.counters))
             .chain(self.ledger.map(Row::Ledger))
@@ -48,7 +48,7 @@ impl State {
     fn upstream_rows(&self) -> impl Iterator<Item = Row> + '_ {
         let written_off = self.write_offs.iter();
         let written_off =
-            written_off.map(|((id, attempt), of)| Row::WrittenOff(*id, *attempt, *of));
+            written_off.map(|((id, attempt, _), of)| Row::WrittenOff(*id, *attempt, *of));
         let orphans = self.orphans.iter();
         let orphans = orphans.map(|((at, id), orphan)| Row::Orphan(*at, id.clone(), *orphan));
         let named = self.named.iter();

@@ -17,8 +17,8 @@ use crate::money::Micros;
 use crate::order::Order;
 use crate::replies::StoredReply;
 use crate::state::{
-    Counters, GivenUp, Key, NamedPurchase, Offer, Orphan, Paid, PaidTo, Quarantined, Seen, State,
-    WriteOff,
+    Counters, GivenUp, Key, Lost, NamedPurchase, Offer, Orphan, Paid, PaidTo, Quarantined, Seen,
+    State, WriteOff,
 };
 
 fn is_closed(state: &State, id: OrderId) -> bool {
@@ -310,7 +310,8 @@ impl Rebuilt {
         let bought = state.order(id).is_some_and(|o| o.has_attempt(attempt));
         let fits = bought && is_driven(state, written.provider) && written.amount.is_positive();
         check(fits, || format!("a write-off is for no attempt of order {id}, or of nothing"))?;
-        let before = state.write_offs.insert((id, attempt), written);
+        let key = (id, attempt, Lost::of(written.reason));
+        let before = state.write_offs.insert(key, written);
         check(before.is_none(), || format!("attempt {attempt} of order {id} is written off twice"))
     }
 
@@ -376,6 +377,12 @@ impl Rebuilt {
         let counted = (account, key, provider, carrier, rail);
         let rows = (seen.account, seen.key, seen.provider, seen.carrier, seen.rail);
         check(counted == rows, || "the counters count rows that are not there".to_owned())?;
+        for order in state.orders.values() {
+            let complaint = state.money_complaint(order);
+            check(complaint.is_none(), || {
+                format!("order {} {}", order.id, complaint.unwrap_or_default())
+            })?;
+        }
         state.replies.age();
         let closed = state.orders.values().filter_map(|order| Some((order.closed_at?, order.id)));
         state.closed.extend(closed);

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::event::{MoveReason, ProviderKind, Scope};
+use crate::event::{ForeignAmount, MoveReason, ProviderKind, Scope};
 use crate::ids::{
     AccountId, CarrierId, KeyId, LoadId, MessageId, Number, OfferId, OrderId, OrderNumber, Product,
     ProviderId, RailId, Seq,
@@ -106,12 +106,39 @@ pub enum PaidTo {
 }
 
 /// A payment over a rail that was recorded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Paid {
     /// Whom it is for.
     pub to: PaidTo,
     /// How much it is.
     pub amount: Micros,
+    /// What it was before, where that was another currency.
+    pub foreign: Option<ForeignAmount>,
+}
+
+/// What of an attempt was lost: it may buy its order's number, and another that no order has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Lost {
+    /// The order's number.
+    Number,
+    /// Another purchase, or one that was only feared.
+    Other,
+}
+
+impl Lost {
+    /// What a loss for this reason is of.
+    #[must_use]
+    pub const fn of(reason: MoveReason) -> Self {
+        match reason {
+            MoveReason::LateMessage | MoveReason::FinishedEmpty => Self::Number,
+            MoveReason::InDoubt
+            | MoveReason::Stayed
+            | MoveReason::NextAttempt
+            | MoveReason::NoNumbers
+            | MoveReason::Cancelled
+            | MoveReason::TimedOut => Self::Other,
+        }
+    }
 }
 
 /// What a provider charges for an attempt of an order that no buyer paid for.

@@ -5,10 +5,10 @@
 use nexnum_engine::callback::{CallbackFailure, CallbackOutcome};
 use nexnum_engine::command::{
     AssignNumber, Caller, Cancel, ClearDoubt, Command, CompleteMessage, Deposit, DoubtOrder,
-    EndByProvider, EndUpstream, Expire, FailOrder, FindOrphan, Finish, IngestMessage, IssueKey,
-    ListOffers, LoadStock, NameCarrier, NamePurchase, NewPayment, NextAttempt, OpenAccount,
-    OpenLedger, PlaceOrder, PriceOffers, Pulse, ReceiveCallback, RecoverLoss, RegisterProvider,
-    RequestAnother, RevokeKey, SettleCallback, SettleOrphan, Timings,
+    EndByProvider, Expire, FailOrder, FindOrphan, Finish, IngestMessage, IssueKey, ListOffers,
+    LoadStock, NameCarrier, NamePurchase, NewPayment, NextAttempt, OpenAccount, OpenLedger,
+    PlaceOrder, PriceOffers, Pulse, ReceiveCallback, RecoverLoss, RegisterProvider, RequestAnother,
+    RevokeKey, SettleCallback, SettleOrphan, Timings,
 };
 use nexnum_engine::event::{LedgerTerms, OfferTerms, OrphanEnd, ProviderKind, ProviderWord, Terms};
 use nexnum_engine::group::Idempotency;
@@ -119,7 +119,7 @@ impl Arbitrary {
 
     /// What a market needs before anything else can happen.
     pub fn market() -> Vec<Command> {
-        let terms = LedgerTerms { currency: *b"USD", permutation: [7; 16] };
+        let terms = LedgerTerms { currency: *b"USD", permutation: [7; 16], index_check: 9 };
         let register = |name: &str, kind| {
             Command::RegisterProvider(RegisterProvider { name: name.into(), kind })
         };
@@ -274,7 +274,7 @@ impl Arbitrary {
                 let end = self.rng.pick(&[GivenBack, Stayed, Gone]);
                 Command::SettleOrphan(SettleOrphan { provider, external_id, end })
             }
-            3 => Command::EndUpstream(EndUpstream { order, finished: self.rng.once_in(3) }),
+            3 => self.end_upstream(order),
             4 => Command::Expire(Expire { order }),
             _ => {
                 use ProviderWord::{Cancelled, Expired, Finished, Missing};

@@ -1,9 +1,9 @@
 //! Arbitrary messages, and facts that events keep and no rule reads.
 
-use nexnum_engine::command::{Command, Incoming, ShowMessages};
+use nexnum_engine::command::{Command, EndUpstream, Incoming, ShowMessages};
 use nexnum_engine::event::{
     Arrival, AttemptEnd, AttemptError, Charged, MessageIdentity, MessageKind, MessageWay,
-    RATE_LEN_MAX, Routing, ShownBy, SkipReason, SkippedAsk, SkippedAsks, WORD_LEN_MAX,
+    RATE_LEN_MAX, Routing, ShownBy, SkipReason, SkippedAsk, SkippedAsks, UpstreamEnd, WORD_LEN_MAX,
 };
 use nexnum_engine::ids::{KeyId, MessageId, OfferId, OrderId};
 use nexnum_engine::state::State;
@@ -11,6 +11,12 @@ use nexnum_engine::state::State;
 use super::{Arbitrary, Rng};
 
 impl Arbitrary {
+    /// An activation that has ended here ends at its provider.
+    pub(super) fn end_upstream(&mut self, order: OrderId) -> Command {
+        let ends = [UpstreamEnd::GivenBack, UpstreamEnd::Charged, UpstreamEnd::Unknown];
+        EndUpstream { order, end: self.rng.pick(&ends) }.into()
+    }
+
     /// The buyer sees an order's messages, up to the last one or to another.
     pub(super) fn show(&mut self, order: OrderId, state: &State) -> Command {
         let newest = state.order(order).and_then(|it| it.messages.last()).map(|it| it.id.0);

@@ -14,7 +14,7 @@ use nexnum_engine::command::{
 };
 use nexnum_engine::event::{
     Arrival, MessageIdentity, MessageKind, MessageWay, OfferTerms, OrphanEnd, ProviderKind,
-    ProviderWord, Routing, Terms,
+    ProviderWord, Routing, Terms, UpstreamEnd as End,
 };
 use nexnum_engine::group::Idempotency;
 use nexnum_engine::ids::{
@@ -358,8 +358,10 @@ impl Scene {
                 cost: line.find("cost").map(money),
             }),
             "ended" => {
-                let finished = line.words.get(2) == Some(&"finished");
-                Command::EndUpstream(EndUpstream { order: line.order(), finished })
+                let has = |word| line.words.contains(&word);
+                let end = if has("unknown") { End::Unknown } else { End::GivenBack };
+                let end = if has("finished") { End::Charged } else { end };
+                EndUpstream { order: line.order(), end }.into()
             }
             "expire" => Command::Expire(Expire { order: line.order() }),
             _ => Command::EndByProvider(EndByProvider {

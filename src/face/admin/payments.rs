@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use hyper::StatusCode;
-use nexnum_engine::event::ForeignAmount;
+use nexnum_engine::event::{DECIMAL_LEN_MAX, ForeignAmount};
 use nexnum_engine::limits::REFERENCE_LEN_MAX;
 use nexnum_engine::reject::Reject;
 use schemars::JsonSchema;
@@ -132,6 +132,15 @@ fn stated(payment: NewPayment<'_>) -> Result<StatedPayment, Problem> {
         rate: paid.rate.into(),
     });
     if let Some(foreign) = &foreign {
+        for (text, field) in [(&foreign.amount, "paid.amount"), (&foreign.rate, "paid.rate")] {
+            let is_decimal = text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+            if !(1..=DECIMAL_LEN_MAX).contains(&text.len()) || !is_decimal {
+                return Err(Problem::invalid_field(
+                    field,
+                    "must be a decimal number of at most 40 digits",
+                ));
+            }
+        }
         let is_code = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit();
         let currency = &foreign.currency;
         if !(2..=10).contains(&currency.len()) || !currency.bytes().all(is_code) {

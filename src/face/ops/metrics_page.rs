@@ -141,7 +141,7 @@ const OF_PROVIDERS: [(&str, &str, Measure); 17] = [
     ),
     (
         "nexnum_provider_written_off_micros",
-        "Cost written off for purchases whose outcome stayed unknown, in micros.",
+        "What a provider charged in vain, less what it took back, in micros.",
         |_, known, _| Some(known.books.loss.0),
     ),
     (

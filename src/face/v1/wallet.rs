@@ -66,7 +66,7 @@ pub(super) async fn transactions(
     let mut transactions = Vec::with_capacity(page.rows.len());
     for row in &page.rows {
         let payment = match row.kind {
-            MoveKind::Deposit => Some(payment(&state, row.id).await?),
+            MoveKind::Deposit => payment(&state, row.id).await,
             _ => None,
         };
         transactions.push(Transaction {
@@ -84,16 +84,19 @@ pub(super) async fn transactions(
     Ok(reply::json(StatusCode::OK, &TransactionPage { transactions, next_cursor }))
 }
 
-async fn payment(state: &State, id: TransactionId) -> Result<Payment, Problem> {
+/// A payment as it is shown; one that cannot be read leaves the page as it is without it.
+async fn payment(state: &State, id: TransactionId) -> Option<Payment> {
     let found = state.money.payment_of(id).await;
-    let PaymentView { rail, foreign, reference } = found
-        .map_err(|error| Problem::internal(format_args!("a payment could not be read: {error}")))?;
+    let shown = found.inspect_err(|error| {
+        tracing::error!(%error, "the payment of a transaction cannot be read");
+    });
+    let PaymentView { rail, foreign, reference } = shown.ok()?;
     let paid = foreign.map(|ForeignAmount { amount, currency, rate }| PaidAmount {
         amount: amount.into(),
         currency: currency.into(),
         rate: rate.into(),
     });
-    Ok(Payment { rail: rail.as_deref().unwrap_or_default().to_owned(), reference, paid })
+    Some(Payment { rail: rail.as_deref().unwrap_or_default().to_owned(), reference, paid })
 }
 
 /// The account's money.
@@ -130,7 +133,7 @@ struct Transaction {
     currency: Currency,
     /// The order that it belongs to; `null` for a deposit.
     order_id: Option<OrderRef>,
-    /// The payment of a deposit; `null` for other kinds.
+    /// The payment of a deposit; `null` for other kinds, and while it cannot be read.
     payment: Option<Payment>,
     /// When it happened.
     at: Moment,

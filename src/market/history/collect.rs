@@ -78,7 +78,7 @@ fn touch_money(moved: &Moved) -> Option<Touch<'_>> {
         MoveKind::Return | MoveKind::WriteOff if accounts => {
             Some(Touch::Changed(Change::Account(moved.order?.id)))
         }
-        // The order is open.
+        // The order is open, or its row does not tell of it.
         MoveKind::Deposit
         | MoveKind::Spend
         | MoveKind::Refund
@@ -163,11 +163,11 @@ impl Collected {
 
     fn add_money(&mut self, seq: u64, at: Time, event: &Event) {
         let Some(moved) = event.moved() else { return };
-        let Some((account, amount)) = moved.wallet() else { return };
-        let order = moved.order.map(|order| order.id);
-        let row = WalletRow { kind: moved.kind, amount, order, at };
-        let bytes = record::encode_wallet_row(&row);
-        self.transactions.push((account, TransactionId(seq), bytes));
+        let (kind, order) = (moved.kind, moved.order.map(|order| order.id));
+        for (account, amount) in moved.wallets() {
+            let bytes = record::encode_wallet_row(&WalletRow { kind, amount, order, at });
+            self.transactions.push((account, TransactionId(seq), bytes));
+        }
     }
 
     /// Amends the row of an order that has left memory meanwhile.

@@ -206,7 +206,6 @@ impl Directory {
 }
 
 impl Tables {
-    /// Adds to what was written off; a negative loss is one recovered.
     fn name_carrier(&mut self, id: CarrierId, name: &str) {
         let name: Arc<str> = Arc::from(name);
         self.carrier_ids.insert(Arc::clone(&name), id);

@@ -16,7 +16,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use nexnum_engine::book::Book;
 use nexnum_engine::callbacks::Callbacks;
 use nexnum_engine::event::{AccountEvent, CallbackEvent, Event, MemoryEvent, ProviderKind, Scope};
 use nexnum_engine::ids::{AccountId, KeyId, Number, OrderId, OrderNumber, ProviderId, Seq};
@@ -142,9 +141,7 @@ impl ReadModel {
         };
         for (id, account) in state.accounts() {
             model.accounts.pin().insert(id, Arc::new(AccountView::new(account.name.clone())));
-            let available = state.balance(Book::Available(id));
-            let escrow = state.balance(Book::Escrow(id));
-            model.show_wallet(id, Wallet { available, escrow });
+            model.show_wallet(id, Wallet::of(state, id));
         }
         for (id, key) in state.keys().filter(|(_, key)| !key.revoked) {
             model.show_key(id, key.hash, key.account, key.scope);

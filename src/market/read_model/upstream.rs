@@ -93,7 +93,9 @@ impl UpstreamWork {
             UpstreamEvent::OrphanSettled { provider, external_id, .. } => {
                 self.orphans.lock().remove(&(*provider, external_id.clone()));
             }
-            UpstreamEvent::EndedUpstream { order } => drop(self.unended.lock().remove(&order.id)),
+            UpstreamEvent::EndedUpstream { order, .. } => {
+                self.unended.lock().remove(&order.id);
+            }
             UpstreamEvent::EndedByProvider { order, word } => match word {
                 ProviderWord::Missing => drop(self.unended.lock().insert(order.id)),
                 ProviderWord::Cancelled | ProviderWord::Expired | ProviderWord::Finished => {
@@ -145,6 +147,7 @@ impl UpstreamWork {
 mod tests {
 
     use super::*;
+    use nexnum_engine::event::UpstreamEnd;
     use nexnum_engine::ids::{
         AccountId, CarrierId, CountryId, OfferId, OrderNumber, Product, ServiceId,
     };
@@ -210,7 +213,10 @@ mod tests {
                 closing: Closing::TimedOut,
             }));
         }
-        work.show(&Event::Upstream(UpstreamEvent::EndedUpstream { order: named(other) }));
+        work.show(&Event::Upstream(UpstreamEvent::EndedUpstream {
+            order: named(other),
+            end: UpstreamEnd::GivenBack,
+        }));
         for order in [order, other] {
             work.leave(order, ProviderId(3));
         }

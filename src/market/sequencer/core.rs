@@ -8,12 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nexnum_engine::Engine;
-use nexnum_engine::book::Book;
 use nexnum_engine::command::{Command, Placed, Reply};
 use nexnum_engine::event::{Event, Moved};
 use nexnum_engine::group::{Groups, Head, Origin};
 use nexnum_engine::ids::{AccountId, OrderId, Seq};
-use nexnum_engine::limits::{NAME_LEN_MAX, PULSE_MAX, ROWS_MAX, TEXT_LEN_MAX};
+use nexnum_engine::limits::{NAME_LEN_MAX, PULSE_MAX, RETIRED_MAX, ROWS_MAX, TEXT_LEN_MAX};
 use nexnum_engine::reject::Reject;
 use nexnum_engine::reservation::Claim;
 use nexnum_engine::state::State;
@@ -39,10 +38,13 @@ const EVENT_LEN_MAX: usize = 512;
 const HEAD_LEN_MAX: usize = 192;
 /// The longest one row of an event's list is: an offer's terms, four integers in a frame.
 const ROW_LEN_MAX: usize = 32;
-/// The longest one command's events are: a full list, or all that a pulse ends, puts to rest
-/// and releases.
+/// How many events a pulse has at most: four of each order that ends (its end, two movements, and
+/// the rest of its number, also for another service), one of each number that has rested, and what
+/// leaves memory.
+const PULSE_EVENTS_MAX: usize = 5 * PULSE_MAX + RETIRED_MAX + 2;
+/// The longest one command's events are: a full list, or all of a pulse.
 const COMMAND_LEN_MAX: usize =
-    ROWS_MAX * ROW_LEN_MAX + (3 * PULSE_MAX + 2) * EVENT_LEN_MAX + HEAD_LEN_MAX;
+    ROWS_MAX * ROW_LEN_MAX + PULSE_EVENTS_MAX * EVENT_LEN_MAX + HEAD_LEN_MAX;
 
 /// Events of pulses at which a batch takes no more of those: what time brings has this share beside
 /// the commands', so that it waits for none of them, nor they for it. The next batch goes on. An
@@ -178,10 +180,7 @@ impl Core {
             events.iter().filter_map(Event::order).map(|order| order.id).collect();
         let moved = events.iter().filter_map(Event::moved);
         let accounts: BTreeSet<AccountId> = moved.flat_map(Moved::accounts).collect();
-        let wallet = |id: &AccountId| {
-            let available = state.balance(Book::Available(*id));
-            (*id, Wallet { available, escrow: state.balance(Book::Escrow(*id)) })
-        };
+        let wallet = |id: &AccountId| (*id, Wallet::of(state, *id));
         let orders = touched.iter().filter_map(|id| state.order(*id));
         Change {
             first: Seq(state.seq().0 + 1 - groups.len() as u64),

@@ -6,7 +6,7 @@ use nexnum_engine::event::{
     Completion, DestroyReason, Event, LedgerEvent, MemoryEvent, MessageIdentity as By,
     MessageKind as Kind, MessageWay as Way, OfferEvent, OfferTerms, OrderEvent, OrphanEnd,
     Placement, ProviderKind, ProviderWord, Receipt, Routing, Scope, SealKeyEvent, ShownBy,
-    SkipReason, SkippedAsk, SkippedAsks, UpstreamEvent,
+    SkipReason, SkippedAsk, SkippedAsks, UpstreamEnd, UpstreamEvent,
 };
 use nexnum_engine::ids::{
     AccountId, CallbackId, CarrierId, KeyId, LoadId, MessageId, Number, OfferId, PersonId,
@@ -322,6 +322,7 @@ fn of_upstream() -> Vec<(&'static str, UpstreamEvent)> {
     let settle =
         |end| UpstreamEvent::OrphanSettled { order, provider, external_id: "x9".into(), end };
     let end = |word| UpstreamEvent::EndedByProvider { order, word };
+    let ended = |end| UpstreamEvent::EndedUpstream { order, end };
     vec![
         (
             "OrphanFound",
@@ -345,7 +346,9 @@ fn of_upstream() -> Vec<(&'static str, UpstreamEvent)> {
                 cost: Micros(300_000),
             },
         ),
-        ("EndedUpstream", UpstreamEvent::EndedUpstream { order }),
+        ("EndedUpstream GivenBack", ended(UpstreamEnd::GivenBack)),
+        ("EndedUpstream Charged", ended(UpstreamEnd::Charged)),
+        ("EndedUpstream Unknown", ended(UpstreamEnd::Unknown)),
         ("EndedByProvider Cancelled", end(ProviderWord::Cancelled)),
         ("EndedByProvider Expired", end(ProviderWord::Expired)),
         ("EndedByProvider Finished", end(ProviderWord::Finished)),

@@ -33,7 +33,8 @@ pub(crate) const REFERENCE: OrderRef =
 pub(crate) const NUMBER: OrderNumber = OrderNumber(4_294_967_297);
 pub(crate) const NOW: Time = Time(1_800_000_000_000);
 
-pub(crate) const LEDGER: LedgerTerms = LedgerTerms { currency: *b"USD", permutation: [0xcd; 16] };
+pub(crate) const LEDGER: LedgerTerms =
+    LedgerTerms { currency: *b"USD", permutation: [0xcd; 16], index_check: DIGEST };
 
 pub(crate) fn epoch() -> Epoch {
     let catalog = CatalogVersion { countries: 250, services: 900, hash: [0xab; 32] };
@@ -169,7 +170,7 @@ pub(crate) fn rows() -> Vec<(String, Row)> {
 }
 
 fn of_money() -> Vec<(String, Row)> {
-    let paid = |to| Paid { to, amount: Micros(1_000_000) };
+    let paid = |to| Paid { to, amount: Micros(1_000_000), foreign: None };
     let mut rows = vec![
         ("Rail".to_owned(), Row::Rail(RailId(2), "usdt-trc20".into())),
         ("Payment in".to_owned(), Row::Payment(RailId(2), DIGEST, paid(PaidTo::Account(ACCOUNT)))),

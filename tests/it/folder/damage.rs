@@ -5,6 +5,8 @@ use std::path::Path;
 use std::process::Stdio;
 
 use nexnum::market::folder::{self, BootError, Opened};
+use nexnum::market::index_key;
+use nexnum::market::sealing::Sealing;
 use nexnum::market::verify::{Finding, Followed, verify};
 use nexnum_engine::event::{AccountEvent, Event, OrderEvent};
 use nexnum_engine::group::{Groups, Head};
@@ -131,13 +133,43 @@ fn secrets_that_are_lost_or_do_not_open_are_damage() {
         let temp = tempfile::tempdir().unwrap();
         let folder = folder_with_trade(temp.path());
         folder::secrets(&folder).unwrap().put("5sim", &SecretBytes::new(b"s".to_vec())).unwrap();
-        assert_eq!(verify(temp.path(), |_| {}).unwrap().secrets, Some(1));
+        assert_eq!(verify(temp.path(), |_| {}).unwrap().secrets, Some(2), "and the program's own");
         damage(&folder);
         let Err(Finding::Damage { seq: None, reason }) = verify(temp.path(), |_| {}) else {
             panic!("{expected} was not found")
         };
         assert!(reason.contains(expected), "{reason}");
         assert!(folder::secrets(&folder).unwrap_err().is_damage(), "{expected}");
+    }
+}
+
+#[test]
+fn a_key_of_digests_that_is_lost_or_another_ledger_s_is_damage() {
+    let another = |folder: &Folder| {
+        let elsewhere = tempfile::tempdir().unwrap();
+        let other = folder::init(elsewhere.path()).unwrap().folder;
+        let key = folder::secrets(&other).unwrap().get(index_key::SECRET).unwrap().unwrap();
+        folder::secrets(folder).unwrap().put(index_key::SECRET, &key).unwrap();
+    };
+    let lost = |folder: &Folder| {
+        assert!(folder::secrets(folder).unwrap().remove(index_key::SECRET).unwrap());
+    };
+    let cut = |folder: &Folder| {
+        let short = SecretBytes::new(vec![1; 31]);
+        folder::secrets(folder).unwrap().put(index_key::SECRET, &short).unwrap();
+    };
+    let cases: [&dyn Fn(&Folder); 3] = [&another, &lost, &cut];
+    for damage in cases {
+        let temp = tempfile::tempdir().unwrap();
+        let folder = folder_with_trade(temp.path());
+        damage(&folder);
+        let Err(Finding::Damage { seq: None, reason }) = verify(temp.path(), |_| {}) else {
+            panic!("it was not found")
+        };
+        assert!(reason.contains("tells payments apart"), "{reason}");
+        let opened = folder::open(temp.path(), |_| {}).unwrap();
+        let refused = Sealing::open(&opened).unwrap_err();
+        assert!(matches!(refused, BootError::IndexKeyMissing { .. }), "{refused}");
     }
 }
 

@@ -96,7 +96,9 @@ async fn a_reference_of_a_rail_is_one_payment() {
         ("rail", body("", "5")),
         ("reference", json!({"amount": "5", "reference": "a\nb"})),
         ("paid", paid("92", "EUR", "1.2")),
-        ("paid", paid("9e2", "EUR", "1.0")),
+        ("paid.amount", paid("9e2", "EUR", "1.0")),
+        ("paid.amount", paid("-92", "EUR", "1.0")),
+        ("paid.rate", paid("92", "EUR", "")),
         ("paid.currency", paid("92", "eur", "1.0")),
     ] {
         let problem = market.admin.post(DEPOSITS, body).await.refused(400, "invalid_field");

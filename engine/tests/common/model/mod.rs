@@ -20,7 +20,7 @@ use nexnum_engine::command::{
     OpenLedger, PayProvider, PlaceOrder, Placed, PriceOffers, RecordClockStep, RecoverLoss, Reply,
     RequestAnother, RevokeKey,
 };
-use nexnum_engine::event::{LedgerTerms, ProviderKind, ProviderWord, Terms};
+use nexnum_engine::event::{ForeignAmount, LedgerTerms, ProviderKind, ProviderWord, Terms};
 use nexnum_engine::group::Idempotency;
 use nexnum_engine::ids::{
     AccountId, CarrierId, Number, OfferId, OrderId, Product, ProviderId, RailId,
@@ -45,8 +45,7 @@ pub struct Model {
     accounts: Vec<(Box<str>, Micros)>,
     keys_revoked: Vec<bool>,
     key_hashes: Vec<[u8; 32]>,
-    /// Payments: by which rail, with which reference, to whom, how much.
-    payments: Vec<(Box<str>, u128, PaidTo, Micros)>,
+    payments: Vec<Payment>,
     providers: Vec<(Box<str>, ProviderKind)>,
     carriers: Vec<Box<str>>,
     offers: Vec<Offer>,
@@ -66,6 +65,9 @@ pub struct Model {
     messages: u64,
 }
 
+/// A payment: by which rail, with which reference, to whom, how much.
+type Payment = (Box<str>, u128, PaidTo, (Micros, Option<ForeignAmount>));
+
 /// A purchase without a number, by its id.
 struct Named {
     order: OrderId,
@@ -82,7 +84,9 @@ struct Charge {
     provider: ProviderId,
     amount: i64,
     reversed: bool,
-    /// It is what the order's number cost, not another charge.
+    /// It is of the order's number, not of another purchase.
+    is_number: bool,
+    /// It is what the number cost, and not charged again after that came back.
     is_outlay: bool,
 }
 
@@ -359,7 +363,7 @@ impl Model {
         let (mut revenue, mut own_cost) = (0, 0);
         // What each provider is owed, has charged without an account, and cost us in vain.
         let mut owed = vec![(0, 0, 0); self.providers.len()];
-        for (_, _, to, amount) in &self.payments {
+        for (_, _, to, (amount, _)) in &self.payments {
             let PaidTo::Provider(provider) = *to else { continue };
             if self.kind(provider) == Ok(ProviderKind::Own) {
                 own_cost -= i128::from(amount.0);
@@ -400,8 +404,8 @@ impl Model {
         for (index, rail) in self.rails().into_iter().enumerate() {
             let payments = self.payments.iter().filter(|paid| *paid.0 == *rail);
             let signed = payments.map(|paid| match paid.2 {
-                PaidTo::Account(_) => -i128::from(paid.3.0),
-                PaidTo::Provider(_) => i128::from(paid.3.0),
+                PaidTo::Account(_) => -i128::from(paid.3.0.0),
+                PaidTo::Provider(_) => i128::from(paid.3.0.0),
             });
             let id = RailId(index as u16 + 1);
             same("a rail's name", state.rail(&rail), Some(id))?;

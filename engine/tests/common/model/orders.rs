@@ -24,7 +24,7 @@ impl Model {
         let credited = self.payments.iter().filter(|known| known.2 == PaidTo::Account(account));
         let kept =
             self.orders.iter().filter(|order| order.asked.account == account && !order.refunded());
-        credited.map(|known| i128::from(known.3.0)).sum::<i128>()
+        credited.map(|known| i128::from(known.3.0.0)).sum::<i128>()
             - kept.map(|order| i128::from(order.terms.price.0)).sum::<i128>()
     }
 
@@ -219,7 +219,8 @@ impl Model {
 
     /// A purchase that may have been charged is a loss, unless it is booked as one.
     pub(super) fn fail(&mut self, now: Time, index: usize, reason: FailReason) {
-        let charged = self.is_charged(OrderId(index as u64 + 1), self.orders[index].attempt);
+        let id = OrderId(index as u64 + 1);
+        let charged = self.is_charged(id, self.orders[index].attempt, false);
         let order = &mut self.orders[index];
         if reason == FailReason::InDoubt && !charged {
             order.loss = order.terms.cost.0;
@@ -256,7 +257,7 @@ impl Model {
     pub(super) fn recover(&mut self, id: OrderId, attempt: u8) -> Answer {
         let index = self.find(id)?;
         need((1..=self.orders[index].attempt).contains(&attempt), "stale_attempt")?;
-        let done = self.take_back(id, attempt);
+        let done = self.take_back(id, attempt) || self.take_number_back(id, attempt);
         Ok(Reply::Effect(if done { Effect::Done } else { Effect::Unchanged }))
     }
 

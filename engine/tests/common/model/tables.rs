@@ -82,13 +82,14 @@ impl Model {
 
     pub(super) fn pay(&mut self, to: PaidTo, payment: &NewPayment) -> Answer {
         check_payment(payment)?;
-        let NewPayment { rail, amount, reference, .. } = payment;
+        let NewPayment { rail, amount, foreign, reference } = payment;
+        let what = (*amount, foreign.clone());
         let mut known = self.payments.iter();
         if let Some(known) = known.find(|known| (&known.0, known.1) == (rail, *reference)) {
-            need((known.2, known.3) == (to, *amount), "idempotency_mismatch")?;
+            need((known.2, &known.3) == (to, &what), "idempotency_mismatch")?;
             return Ok(Reply::Effect(Effect::Unchanged));
         }
-        self.payments.push((rail.clone(), *reference, to, *amount));
+        self.payments.push((rail.clone(), *reference, to, what));
         Ok(Reply::Effect(Effect::Done))
     }
 

@@ -5,7 +5,7 @@ use nexnum_engine::activation::ActivationState as S;
 use nexnum_engine::command::{
     Effect, EndByProvider, EndUpstream, FindOrphan, NamePurchase, Reply, SettleOrphan,
 };
-use nexnum_engine::event::{MoveReason, OrphanEnd, ProviderKind, ProviderWord};
+use nexnum_engine::event::{MoveReason, OrphanEnd, ProviderKind, ProviderWord, UpstreamEnd};
 use nexnum_engine::ids::{OrderId, ProviderId};
 use nexnum_engine::limits::LAST_LOOK_MS;
 use nexnum_engine::money::COST_MAX;
@@ -56,20 +56,27 @@ impl Model {
         DONE
     }
 
-    pub(super) fn is_charged(&self, order: OrderId, attempt: u8) -> bool {
-        self.charges.iter().any(|known| (known.order, known.attempt) == (order, attempt))
+    pub(super) fn is_charged(&self, order: OrderId, attempt: u8, is_number: bool) -> bool {
+        let mut charges = self.charges.iter();
+        charges.any(|it| (it.order, it.attempt, it.is_number) == (order, attempt, is_number))
     }
 
-    /// Books a purchase as a loss, once for each attempt; true if it is booked now.
-    fn charge(&mut self, order: OrderId, attempt: u8, provider: ProviderId, amount: i64) -> bool {
+    /// Books a purchase without an order as a loss, once for each attempt.
+    fn charge_orphan(&mut self, order: OrderId, attempt: u8, provider: ProviderId, amount: i64) {
         let bought = &self.orders[order.0 as usize - 1];
         let written_off = bought.attempt == attempt && bought.loss > 0;
-        let is_new = amount > 0 && !written_off && !self.is_charged(order, attempt);
-        if is_new {
-            let (reversed, is_outlay) = (false, false);
-            self.charges.push(Charge { order, attempt, provider, amount, reversed, is_outlay });
+        if amount > 0 && !written_off && !self.is_charged(order, attempt, false) {
+            let (reversed, is_number, is_outlay) = (false, false, false);
+            self.charges.push(Charge {
+                order,
+                attempt,
+                provider,
+                amount,
+                reversed,
+                is_number,
+                is_outlay,
+            });
         }
-        is_new
     }
 
     /// The provider takes a number back, and its charge with it.
@@ -82,21 +89,39 @@ impl Model {
 
     /// What a provider delivers or finishes after the refund is charged all the same.
     pub(super) fn charge_in_vain(&mut self, index: usize) {
-        let order = &self.orders[index];
-        if order.refunded() && order.purchase.is_some() {
-            let (attempt, terms) = (order.attempt, order.terms);
-            let id = OrderId(index as u64 + 1);
-            if self.charge(id, attempt, terms.provider, terms.cost.0) {
-                let stands = std::mem::take(&mut self.orders[index].outlay_stands);
-                self.charges.last_mut().expect("booked just now").is_outlay = stands;
-            }
+        let (order, id) = (&self.orders[index], OrderId(index as u64 + 1));
+        let (attempt, terms) = (order.attempt, order.terms);
+        let is_lost = order.refunded() && order.purchase.is_some() && terms.cost.0 > 0;
+        if is_lost && !self.is_charged(id, attempt, true) {
+            let is_outlay = std::mem::take(&mut self.orders[index].outlay_stands);
+            let (provider, amount) = (terms.provider, terms.cost.0);
+            let (order, reversed, is_number) = (id, false, true);
+            self.charges.push(Charge {
+                order,
+                attempt,
+                provider,
+                amount,
+                reversed,
+                is_number,
+                is_outlay,
+            });
         }
     }
 
-    /// What was booked for an attempt's purchase comes back; false if nothing was.
+    /// What was booked for the order's number comes back; false if nothing was.
+    pub(super) fn take_number_back(&mut self, order: OrderId, attempt: u8) -> bool {
+        let is_it =
+            |it: &&mut Charge| (it.order, it.attempt, it.is_number) == (order, attempt, true);
+        let charge = self.charges.iter_mut().find(is_it);
+        charge.is_some_and(|charge| !std::mem::replace(&mut charge.reversed, true))
+    }
+
+    /// What was booked for an attempt's purchase beside the number comes back; false if nothing was.
     pub(super) fn take_back(&mut self, order: OrderId, attempt: u8) -> bool {
         let mut charges = self.charges.iter_mut();
-        if let Some(charge) = charges.find(|it| (it.order, it.attempt) == (order, attempt)) {
+        let is_it =
+            |it: &&mut Charge| (it.order, it.attempt, it.is_number) == (order, attempt, false);
+        if let Some(charge) = charges.find(is_it) {
             return !std::mem::replace(&mut charge.reversed, true);
         }
         let bought = &mut self.orders[order.0 as usize - 1];
@@ -179,7 +204,7 @@ impl Model {
                 if bought.attempt == attempt {
                     bought.loss = 0;
                 }
-                let _ = self.charge(order, attempt, provider, cost);
+                self.charge_orphan(order, attempt, provider, cost);
             }
             OrphanEnd::Gone => {}
         }
@@ -202,10 +227,10 @@ impl Model {
             return UNCHANGED;
         }
         self.orders[index].ended_upstream = true;
-        if ended.finished {
-            self.charge_in_vain(index);
-        } else if self.orders[index].refunded() {
-            self.return_number(index);
+        match ended.end {
+            UpstreamEnd::Charged => self.charge_in_vain(index),
+            UpstreamEnd::GivenBack if self.orders[index].refunded() => self.return_number(index),
+            UpstreamEnd::GivenBack | UpstreamEnd::Unknown => {}
         }
         DONE
     }
@@ -231,7 +256,7 @@ impl Model {
     pub(super) fn compare_upstream(&self, state: &State) -> Result<(), String> {
         let retired = |id: OrderId| self.orders[id.0 as usize - 1].retired;
         let mut charges: Vec<_> = self.charges.iter().filter(|it| !retired(it.order)).collect();
-        charges.sort_by_key(|charge| (charge.order, charge.attempt));
+        charges.sort_by_key(|charge| (charge.order, charge.attempt, !charge.is_number));
         let charges = charges.iter().map(|it| (it.order, it.attempt, it.amount, it.reversed));
         let known = state.write_offs().filter(|(.., it)| it.reason != MoveReason::InDoubt);
         let known = known.map(|(order, attempt, it)| (order, attempt, it.amount.0, it.reversed));
