@@ -6,7 +6,7 @@
 use crate::money::Micros;
 
 /// What is added to a cost: the larger of a share of it and a floor.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Margin {
     /// Share of the cost in millionths: 200,000 is 20 %.
     pub share_ppm: u32,

@@ -9,6 +9,7 @@ use nexnum_engine::event::{Routing, SkipReason, SkippedAsk, SkippedAsks, Terms};
 use nexnum_engine::grid::{Ask, Grid};
 use nexnum_engine::ids::{CarrierId, OfferId, Product, ProviderId};
 use nexnum_engine::money::Micros;
+use nexnum_engine::pricing::{Margin, sell_price};
 use nexnum_engine::reservation::{Claim, ClaimRefusal};
 
 use super::refusal::Refusal;
@@ -137,8 +138,12 @@ pub fn claim(
         };
         match grid.claim(ask.offer, wish.limit.unwrap_or(ask.price)) {
             Ok(claim) => {
-                let document = providers.get(ask.provider).map(|connected| connected.document());
-                let routing = Routing { document, turn: turn.get(), skipped };
+                let connected = providers.get(ask.provider);
+                let document = connected.as_ref().map(|connected| connected.document());
+                let (price, cost) = (claim.price(), claim.cost());
+                let made_it = |margin: &Margin| sell_price(cost, *margin) == Some(price);
+                let margin = connected.map(|connected| connected.policy().margin).filter(made_it);
+                let routing = Routing { document, turn: turn.get(), skipped, margin };
                 return Ok(Claimed { claim, admission, routing });
             }
             Err(ClaimRefusal::PriceMoved(price)) => {

@@ -22,6 +22,7 @@ use nexnum_engine::ids::{
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::{FailReason, Held, Order, OrderRef, OrderStatus, Outlay};
+use nexnum_engine::pricing::Margin;
 use nexnum_engine::replies::StoredReply;
 use nexnum_engine::sealed::{KeyHandle, KeyOwner, SealedValue};
 use nexnum_engine::snapshot::Row;
@@ -292,7 +293,8 @@ structs! {
     KeyUse { account, used, made }
     OrderRef { id, account, line, attempt, assignment }
     SkippedAsk { offer, reason }
-    Routing { document, turn, skipped }
+    Routing { document, turn, skipped, margin }
+    Margin { share_ppm, floor }
     AttemptEnd { error, word }
     Charged { amount, currency, rate }
     Placement {

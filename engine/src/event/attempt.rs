@@ -2,6 +2,7 @@
 
 use crate::ids::OfferId;
 use crate::money::Micros;
+use crate::pricing::Margin;
 
 /// Why an ask was passed over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -66,6 +67,9 @@ pub struct Routing {
     pub turn: Option<u64>,
     /// The asks before it.
     pub skipped: SkippedAsks,
+    /// The margin that made its price out of its cost. `None` of own stock, whose price is its
+    /// load's, and where the provider's margin has changed since its offers were priced.
+    pub margin: Option<Margin>,
 }
 
 /// The longest text of a rate that a charge keeps, in bytes.

@@ -6,6 +6,8 @@ use nexnum_engine::event::{
     RATE_LEN_MAX, Routing, ShownBy, SkipReason, SkippedAsk, SkippedAsks, UpstreamEnd, WORD_LEN_MAX,
 };
 use nexnum_engine::ids::{KeyId, MessageId, OfferId, OrderId};
+use nexnum_engine::money::Micros;
+use nexnum_engine::pricing::Margin;
 use nexnum_engine::state::State;
 
 use super::{Arbitrary, Rng};
@@ -53,6 +55,7 @@ impl Arbitrary {
             document: self.rng.once_in(2).then(|| self.rng.next()),
             turn: self.rng.once_in(2).then(|| self.rng.below(9)),
             skipped,
+            margin: self.rng.once_in(2).then_some(Margin { share_ppm: 200_000, floor: Micros(1) }),
         }
     }
 

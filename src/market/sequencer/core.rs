@@ -263,6 +263,7 @@ mod tests {
     };
     use nexnum_engine::money::Micros;
     use nexnum_engine::order::OrderRef;
+    use nexnum_engine::pricing::Margin;
     use nexnum_storage::merkle::SALT_LEN;
     use nexnum_storage::{Payload, Salt};
 
@@ -322,7 +323,12 @@ mod tests {
                 expires_at: Time(u64::MAX),
             }),
             max_price: Some(most),
-            routing: Routing { document: Some(u64::MAX), turn: Some(u64::MAX), skipped },
+            routing: Routing {
+                document: Some(u64::MAX),
+                turn: Some(u64::MAX),
+                skipped,
+                margin: Some(Margin { share_ppm: u32::MAX, floor: most }),
+            },
         }));
         let placed_len = len_of(Head::system(Time(0)), placed);
         assert!((200..=EVENT_LEN_MAX).contains(&placed_len), "{placed_len}");

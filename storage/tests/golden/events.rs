@@ -14,6 +14,7 @@ use nexnum_engine::ids::{
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::FailReason;
+use nexnum_engine::pricing::Margin;
 use nexnum_engine::sealed::{KeyHandle, KeyOwner};
 use nexnum_engine::time::Time;
 
@@ -224,7 +225,8 @@ fn of_orders() -> Vec<(&'static str, OrderEvent)> {
     for (offer, reason) in (1..).zip(SKIPS) {
         assert!(skipped.push(SkippedAsk { offer: OfferId(offer), reason }));
     }
-    let routing = Routing { document: Some(u64::MAX), turn: Some(300), skipped };
+    let margin = Some(Margin { share_ppm: 200_000, floor: Micros(10_000) });
+    let routing = Routing { document: Some(u64::MAX), turn: Some(300), skipped, margin };
     let place = |assignment, routing| {
         OrderEvent::OrderPlaced(Placement {
             order: REFERENCE,

@@ -168,7 +168,7 @@ fn newer_records_and_lying_lengths_are_named() {
 fn more_skipped_asks_than_are_known_are_a_newer_program_s() {
     let started = |count: u8| {
         let asks = [2, 7, 1].repeat(count.into());
-        let routing = [&[0, 0, count][..], &asks].concat();
+        let routing = [&[0, 0, count][..], &asks, &[0]].concat();
         let fields =
             [&[5, 5, 7, 1, 2, 0, 4, 1, 1, 2, 2][..], &[routing.len() as u8], &routing, &[0]];
         let fields = fields.concat();

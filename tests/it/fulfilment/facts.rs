@@ -9,6 +9,7 @@ use nexnum_engine::event::{
 use nexnum_engine::ids::Seq;
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::OrderRef;
+use nexnum_engine::pricing::sell_price;
 use nexnum_sandbox::FaultKind;
 
 use super::{Closed, HANDLER, Rig, SMSPOOL, received};
@@ -47,6 +48,8 @@ async fn an_order_tells_how_each_attempt_came_about_and_what_it_brought() {
     let named = OrderRef { id, account: order.account, line: 1, attempt: 1, assignment: 0 };
     assert_eq!((placed.order, placed.max_price), (named, Some(Micros(1_000_000))));
     assert!(placed.routing.document.is_some() && placed.routing.skipped.iter().next().is_none());
+    let margin = placed.routing.margin.unwrap();
+    assert_eq!(sell_price(placed.terms.cost, margin), Some(placed.terms.price));
     // 2. Its end, in the provider's word, and the second one, which passed its offer over.
     let ended = ended.as_ref().unwrap();
     assert_eq!((ended.error, &*ended.word), (AttemptError::NoNumbers, "NO_NUMBERS"));
