@@ -11,7 +11,7 @@ mod seal_keys;
 mod tables;
 mod upstream;
 
-use nexnum_engine::activation::ActivationState as S;
+use nexnum_engine::activation::{ActivationState as S, Assignment, Message};
 use nexnum_engine::book::Book;
 use nexnum_engine::callback::CallbackOutcome;
 use nexnum_engine::command::{
@@ -23,14 +23,14 @@ use nexnum_engine::command::{
 use nexnum_engine::event::{ForeignAmount, LedgerTerms, ProviderKind, ProviderWord, Terms};
 use nexnum_engine::group::Idempotency;
 use nexnum_engine::ids::{
-    AccountId, CarrierId, Number, OfferId, OrderId, Product, ProviderId, RailId,
+    AccountId, CarrierId, Number, OfferId, OrderId, OrderNumber, Product, ProviderId, RailId, Seq,
 };
 use nexnum_engine::limits::{NAME_LEN_MAX, RETIRED_MAX};
 use nexnum_engine::money::{AMOUNT_MAX, COST_MAX, Micros};
-use nexnum_engine::order::OrderStatus;
+use nexnum_engine::order::{Held, Order as Known, OrderStatus, Outlay};
 use nexnum_engine::policy::Policy;
 use nexnum_engine::sealed::{KeyHandle, KeyOwner};
-use nexnum_engine::state::{PaidTo, State};
+use nexnum_engine::state::{Key, PaidTo, State};
 use nexnum_engine::time::Time;
 
 /// An answer: a reply or the code of a refusal.
@@ -43,8 +43,7 @@ pub struct Model {
     ledger: Option<LedgerTerms>,
     epoch: Option<u64>,
     accounts: Vec<(Box<str>, Micros)>,
-    keys_revoked: Vec<bool>,
-    key_hashes: Vec<[u8; 32]>,
+    keys: Vec<Key>,
     payments: Vec<Payment>,
     providers: Vec<(Box<str>, ProviderKind)>,
     carriers: Vec<Box<str>>,
@@ -120,14 +119,8 @@ struct Order {
     number: Option<Number>,
     purchase: Option<Box<str>>,
     cancel_from: Time,
-    digests: Vec<u128>,
-    /// Which parts of each message are known: sender, text, code.
-    parts: Vec<[bool; 3]>,
-    /// Each message: whether its buyer has been shown it.
-    shown: Vec<bool>,
-    /// The ids of its messages, and which came after its end.
-    message_ids: Vec<u64>,
-    late: Vec<bool>,
+    messages: Vec<Message>,
+    placed_at: Time,
     /// The sale's terms stand as they were at the first message.
     delivered: bool,
     loss: i64,
@@ -142,28 +135,6 @@ struct Order {
     retired: bool,
 }
 
-/// Compares what an order asked for, what it got, and when it ends or ended.
-fn same_fields(known: &nexnum_engine::order::Order, order: &Order) -> Result<(), String> {
-    let id = known.id;
-    let PlaceOrder { account, product, carrier, limit, .. } = order.asked;
-    let asked = (known.account, known.product, known.carrier, known.limit);
-    same(&format!("wishes of {id}"), asked, (account, product, carrier, limit))?;
-    let (offer, provider) = (known.offer, known.provider);
-    let terms = Terms { offer, provider, price: known.price, cost: known.cost };
-    same(&format!("terms of {id}"), terms, order.terms)?;
-    same(&format!("wait of {id}"), known.awaits_another, order.waiting)?;
-    let times = (known.deadline, known.closed_at);
-    same(&format!("times of {id}"), times, (order.deadline, order.closed_at))?;
-    let given = known.assignment.as_ref().map(|it| (it.external_id.clone(), it.cancel_from));
-    let expected = order.number.map(|_| order.purchase.clone().unwrap_or_default());
-    let expected = expected.map(|purchase| (purchase, order.cancel_from));
-    same(&format!("purchase of {id}"), given, expected)?;
-    let shown = known.messages.iter().map(|message| message.shown);
-    same(&format!("what is shown of {id}"), shown.collect(), order.shown.clone())?;
-    let digests: Vec<u128> = known.messages.iter().map(|message| message.digest).collect();
-    same(&format!("digests of {id}"), &digests, &order.digests)
-}
-
 impl Order {
     fn refunded(&self) -> bool {
         matches!(self.state, S::Cancelled | S::TimedOut | S::Failed)
@@ -171,6 +142,45 @@ impl Order {
 
     fn in_escrow(&self) -> bool {
         matches!(self.state, S::Init | S::Active)
+    }
+
+    /// The order as the engine must have it, but for the position at which its charge was booked.
+    fn whole(&self, id: OrderId, nth: u64) -> Known {
+        let PlaceOrder { account, product, carrier, limit, .. } = self.asked;
+        let Terms { offer, provider, price, cost } = self.terms;
+        let paid = if self.in_escrow() { price } else { Micros::ZERO };
+        let outlay = Outlay { amount: cost, moved: Seq(0) };
+        let assignment = self.number.map(|number| Assignment {
+            number,
+            external_id: self.purchase.clone().unwrap_or_default(),
+            cancel_from: self.cancel_from,
+            // What an activation has no other deadline than.
+            expires_at: self.deadline,
+        });
+        Known {
+            id,
+            account,
+            number: OrderNumber(nth),
+            product,
+            carrier,
+            limit,
+            price,
+            cost,
+            held: Held { paid, bonus: Micros::ZERO },
+            outlay: self.outlay_stands.then_some(outlay),
+            offer,
+            provider,
+            attempt: self.attempt,
+            in_doubt: self.in_doubt,
+            placed_at: self.placed_at,
+            deadline: self.deadline,
+            status: self.status(),
+            state: self.state,
+            awaits_another: self.waiting,
+            assignment,
+            messages: self.messages.clone(),
+            closed_at: self.closed_at,
+        }
     }
 
     fn status(&self) -> OrderStatus {
@@ -275,7 +285,7 @@ impl Model {
                 self.give_up(now, *order, *attempt, *reason)
             }
             Command::IngestMessage(IngestMessage { order, message, arrival: _, callback }) => {
-                let answer = self.ingest(*order, message)?;
+                let answer = self.ingest(now, *order, message)?;
                 if let Some(callback) = callback {
                     self.end_callback(*callback, CallbackOutcome::Accepted);
                 }
@@ -325,18 +335,14 @@ impl Model {
             let (expected, known) = (order, state.order(id));
             same(&format!("order {id} is in memory"), known.is_some(), !expected.retired)?;
             let Some(known) = known else { continue };
-            same(&format!("number of {id}"), known.number.0, *nth)?;
-            let number = known.assignment.as_ref().map(|assignment| assignment.number);
-            same(
-                &format!("order {id}"),
-                (known.status, known.state, known.attempt, known.in_doubt, number),
-                (order.status(), order.state, order.attempt, order.in_doubt, order.number),
-            )?;
-            same_fields(known, order)?;
-            let parts = known.messages.iter().map(|known| {
-                [&known.sender, &known.text, &known.code].map(|part| !part.is_empty())
-            });
-            same(&format!("messages of {id}"), parts.collect(), order.parts.clone())?;
+            let mut known = known.clone();
+            known.outlay.iter_mut().for_each(|outlay| outlay.moved = Seq(0));
+            same(&format!("order {id}"), &known, &order.whole(id, *nth))?;
+            let said = |messages: &[Message]| -> Vec<_> {
+                let said = |it: &Message| (it.sender.clone(), it.text.clone(), it.code.clone());
+                messages.iter().map(said).collect()
+            };
+            same(&format!("texts of {id}"), said(&known.messages), said(&order.messages))?;
         }
         let resting: Vec<_> =
             state.quarantine().map(|rests| (rests.until, rests.offer, rests.number)).collect();
@@ -348,8 +354,8 @@ impl Model {
         self.compare_seal_keys(state)?;
         same("the ledger", state.ledger().copied(), self.ledger)?;
         same("the term", state.epoch().map(|last| last.epoch), self.epoch)?;
-        let keys: Vec<bool> = state.keys().map(|(_, key)| key.revoked).collect();
-        same("keys revoked", &keys, &self.keys_revoked)
+        let keys: Vec<Key> = state.keys().map(|(_, key)| key.clone()).collect();
+        same("keys", &keys, &self.keys)
     }
 
     fn compare_money(&self, state: &State) -> Result<(), String> {

@@ -1,12 +1,12 @@
 //! The life of an order, its money, its messages; the pulse.
 
-use nexnum_engine::activation::ActivationState as S;
+use nexnum_engine::activation::{ActivationState as S, Message};
 use nexnum_engine::command::{
     AssignNumber, Caller, CompleteMessage, Effect, Incoming, PlaceOrder, Placed, Pulse, Reply,
     ShowMessages, Timings,
 };
 use nexnum_engine::event::{ProviderKind, Terms};
-use nexnum_engine::ids::{AccountId, CarrierId, Number, OfferId, OrderId};
+use nexnum_engine::ids::{AccountId, CarrierId, MessageId, Number, OfferId, OrderId};
 use nexnum_engine::limits::{
     ATTEMPTS_MAX, BUY_TIME_MS, CLOSED_KEPT_MS, MESSAGES_MAX, NAME_LEN_MAX, PULSE_MAX,
     REPLIES_KEPT_MS, TEXT_LEN_MAX,
@@ -78,11 +78,8 @@ impl Model {
             number: None,
             purchase: None,
             cancel_from: now,
-            digests: Vec::new(),
-            parts: Vec::new(),
-            shown: Vec::new(),
-            message_ids: Vec::new(),
-            late: Vec::new(),
+            messages: Vec::new(),
+            placed_at: now,
             delivered: false,
             loss: 0,
             outlay_stands: false,
@@ -268,25 +265,29 @@ impl Model {
         self.orders.iter().enumerate().any(|(at, other)| {
             let provider = other.terms.provider == order.terms.provider;
             let shares = own(order) && own(other) && provider && other.number == order.number;
-            (at == index || shares) && other.digests.contains(&digest)
+            (at == index || shares) && other.messages.iter().any(|it| it.digest == digest)
         })
     }
 
-    pub(super) fn ingest(&mut self, id: OrderId, message: &Incoming) -> Answer {
+    pub(super) fn ingest(&mut self, now: Time, id: OrderId, message: &Incoming) -> Answer {
         let index = self.find(id)?;
         let known = self.has_seen(index, message.digest);
         let order = &mut self.orders[index];
         need(is_takeable(message), "invalid_field")?;
         need(order.state != S::Init, "no_number_yet")?;
         need(!known, "duplicate_message")?;
-        need(order.digests.len() < MESSAGES_MAX, "exhausted")?;
-        order.digests.push(message.digest);
-        order.parts.push(said_parts(message));
-        order.shown.push(false);
-        order.late.push(order.closed_at.is_some());
+        need(order.messages.len() < MESSAGES_MAX, "exhausted")?;
         self.messages += 1;
-        self.orders[index].message_ids.push(self.messages);
-        let order = &mut self.orders[index];
+        order.messages.push(Message {
+            id: MessageId(self.messages),
+            digest: message.digest,
+            sender: message.sender.clone(),
+            text: message.text.clone(),
+            code: message.code.clone(),
+            received_at: now,
+            late: order.closed_at.is_some(),
+            shown: false,
+        });
         order.waiting = false;
         if order.state == S::Active {
             (order.state, order.delivered) = (S::Received, true);
@@ -303,10 +304,9 @@ impl Model {
         let order = &mut self.orders[index];
         let is_own = order.state == S::Completed && order.purchase.is_some();
         let mut changed = false;
-        for at in 0..order.shown.len() {
-            let may_see = !order.late[at] || is_own;
-            if may_see && order.message_ids[at] <= asked.up_to.0 {
-                changed |= !std::mem::replace(&mut order.shown[at], true);
+        for message in &mut order.messages {
+            if (!message.late || is_own) && message.id <= asked.up_to {
+                changed |= !std::mem::replace(&mut message.shown, true);
             }
         }
         Ok(Reply::Effect(if changed { Effect::Done } else { Effect::Unchanged }))
@@ -317,13 +317,20 @@ impl Model {
         let index = self.find(*order)?;
         need(is_takeable(message), "invalid_field")?;
         let order = &mut self.orders[index];
-        let at = order.digests.iter().position(|digest| *digest == message.digest);
-        let Some(at) = at.filter(|_| order.closed_at.is_none()) else {
+        let known = order.messages.iter_mut().find(|known| known.digest == message.digest);
+        let Some(known) = known.filter(|_| order.closed_at.is_none()) else {
             return Ok(Reply::Effect(Effect::Unchanged));
         };
-        let (before, said) = (order.parts[at], said_parts(message));
-        let after = [0, 1, 2].map(|part| before[part] || said[part]);
-        order.parts[at] = after;
+        let before = known.clone();
+        let parts = [
+            (&mut known.sender, &message.sender),
+            (&mut known.text, &message.text),
+            (&mut known.code, &message.code),
+        ];
+        for (known, said) in parts.into_iter().filter(|(known, _)| known.is_empty()) {
+            known.clone_from(said);
+        }
+        let after = known.clone();
         let effect = if after == before { Effect::Unchanged } else { Effect::Done };
         Ok(Reply::Effect(effect))
     }
@@ -405,13 +412,9 @@ impl Model {
 
 /// A message that says something, within its bounds.
 fn is_takeable(message: &Incoming) -> bool {
-    let [_, text, code] = said_parts(message);
+    let says = !message.text.is_empty() || !message.code.is_empty();
     let fits = message.text.len() <= TEXT_LEN_MAX
         && message.sender.len() <= NAME_LEN_MAX
         && message.code.len() <= NAME_LEN_MAX;
-    (text || code) && fits
-}
-
-fn said_parts(message: &Incoming) -> [bool; 3] {
-    [&message.sender, &message.text, &message.code].map(|part| !part.is_empty())
+    says && fits
 }

@@ -1,11 +1,13 @@
 //! Accounts, keys and payments; providers, offers and own stock.
 
 use nexnum_engine::command::{Effect, Listed, NewPayment, Reply};
-use nexnum_engine::event::{ClockJump, ForeignAmount, LedgerTerms, OfferTerms, ProviderKind};
+use nexnum_engine::event::{
+    ClockJump, ForeignAmount, LedgerTerms, OfferTerms, ProviderKind, Scope,
+};
 use nexnum_engine::ids::{AccountId, CarrierId, KeyId, Number, OfferId, Product, ProviderId};
 use nexnum_engine::limits::{OFFERS_MAX, ROWS_MAX};
 use nexnum_engine::money::Micros;
-use nexnum_engine::state::PaidTo;
+use nexnum_engine::state::{Key, PaidTo};
 use nexnum_engine::time::Time;
 
 use super::{Answer, Model, Offer, at, is_amount, name_fits, need, priced_well};
@@ -13,7 +15,7 @@ use super::{Answer, Model, Offer, at, is_amount, name_fits, need, priced_well};
 impl Model {
     pub(super) fn open_ledger(&mut self, terms: LedgerTerms) -> Answer {
         let is_first = self.accounts.is_empty() && self.providers.is_empty();
-        let is_first = is_first && self.carriers.is_empty() && self.key_hashes.is_empty();
+        let is_first = is_first && self.carriers.is_empty() && self.keys.is_empty();
         need(is_first && self.callbacks.is_empty() && self.ledger.is_none(), "out_of_order")?;
         self.ledger = Some(terms);
         Ok(Reply::Effect(Effect::Done))
@@ -54,18 +56,19 @@ impl Model {
             self.account(account)?;
         }
         need(name_fits(prefix), "invalid_field")?;
-        need(!self.key_hashes.contains(&hash), "duplicate_key")?;
-        self.key_hashes.push(hash);
-        self.keys_revoked.push(false);
-        Ok(Reply::Key(KeyId(self.keys_revoked.len() as u32)))
+        need(self.keys.iter().all(|key| key.hash != hash), "duplicate_key")?;
+        let scope = if account.is_some() { Scope::Trade } else { Scope::Admin };
+        let (account, prefix) = (account.unwrap_or_default(), prefix.into());
+        self.keys.push(Key { account, scope, hash, prefix, revoked: false });
+        Ok(Reply::Key(KeyId(self.keys.len() as u32)))
     }
 
     pub(super) fn revoke_key(&mut self, key: KeyId) -> Answer {
-        let revoked = at(&self.keys_revoked, key.0 as usize).ok_or("unknown_key")?;
-        if *revoked {
+        let known = at(&self.keys, key.0 as usize).ok_or("unknown_key")?;
+        if known.revoked {
             return Ok(Reply::Effect(Effect::Unchanged));
         }
-        self.keys_revoked[key.0 as usize - 1] = true;
+        self.keys[key.0 as usize - 1].revoked = true;
         Ok(Reply::Effect(Effect::Done))
     }
 
