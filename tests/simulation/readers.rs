@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use nexnum::market::change::Wallet;
 use nexnum::market::grid_follower::GridFollower;
-use nexnum::market::read_model::ReadModel;
+use nexnum::market::read_model::{Kept, ReadModel};
 use nexnum_engine::book::Book;
 use nexnum_engine::event::ProviderKind;
 use nexnum_engine::ids::{OfferId, OrderId, OrderNumber};
@@ -40,15 +40,33 @@ pub(crate) fn compare(model: &ReadModel, state: &State) -> Result<(), String> {
         state.replies().all(|(account, key, reply)| model.reply(account, key) == Some(reply)),
         true,
     )?;
-    let driven = |order: &&Order| {
-        let kind = state.provider(order.provider).map(|provider| provider.kind);
-        kind == Some(ProviderKind::Driven) && order.closed_at.is_none()
-    };
-    let upstream: Vec<OrderId> = state.orders().filter(driven).map(|order| order.id).collect();
+    kept(model, state)?;
+    let is_open = |order: &&Order| is_driven(state, order) && order.closed_at.is_none();
+    let upstream: Vec<OrderId> = state.orders().filter(is_open).map(|order| order.id).collect();
     same("work upstream", model.driven(), upstream)?;
     self::upstream(model, state)?;
     same("callbacks", model.callbacks(|shown| shown == state.callbacks()), true)?;
     directory(model, state)
+}
+
+fn is_driven(state: &State, order: &Order) -> bool {
+    let kind = state.provider(order.provider).map(|provider| provider.kind);
+    kind == Some(ProviderKind::Driven)
+}
+
+/// What has left the state has left the readers.
+fn kept(model: &ReadModel, state: &State) -> Result<(), String> {
+    let count = |is_it: fn(&State, &Order) -> bool| {
+        state.orders().filter(|order| is_it(state, order)).count()
+    };
+    let is = Kept {
+        replies: [state.replies().count(); 2],
+        purchases: count(|state, it| is_driven(state, it) && it.assignment.is_some()),
+        numbers: count(|_, it| it.assignment.is_some()),
+        closed: count(|_, it| it.closed_at.is_some()),
+        driven_closed: count(|state, it| is_driven(state, it) && it.closed_at.is_some()),
+    };
+    same("what is kept", model.kept(), is)
 }
 
 fn accounts(model: &ReadModel, state: &State) -> Result<(), String> {

@@ -6,6 +6,7 @@
 //! values from the engine: no rule is repeated here.
 
 mod directory;
+mod kept;
 mod lost;
 mod placed;
 mod unended;
@@ -30,6 +31,7 @@ use tokio::sync::{Notify, watch};
 use crate::market::change::{Change, Wallet};
 
 pub use directory::{Directory, ProviderView};
+pub use kept::Kept;
 pub use upstream::LostPurchase;
 
 use lost::LostCallbacks;
