@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use nexnum::clock::Clock;
 use nexnum::market::folder;
@@ -300,6 +301,39 @@ async fn an_order_is_not_missing_while_history_lacks_it() {
     for never in [0, order.0 + 1, u64::MAX] {
         assert_eq!(history.order(OrderId(never)).await, Ok(None), "{never}");
     }
+    follower.stop();
+}
+
+/// A later group may have the moment of the last one on disk: what closed then stays in memory.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_closed_in_the_last_moment_on_disk_stays_in_memory() {
+    let temp = new_folder();
+    let market = Market::start(temp.path());
+    market.furnish().await;
+    let order = market.order().await;
+    market.cancel(order).await;
+    market.stop();
+
+    let opened = folder::open(temp.path(), |_| {}).unwrap();
+    let last = opened.reader.last().unwrap().seq;
+    let row = opened.reader.read(last).unwrap().next().unwrap().unwrap();
+    let (archived, read_model) = (Arc::default(), ReadModel::from_state(opened.engine.state()));
+    let (history, follower) = History::start(
+        opened.history,
+        opened.reader,
+        Arc::new(read_model),
+        Arc::clone(&archived),
+        &Supervisor::default(),
+        || panic!("history can be written"),
+    );
+    assert!(history.caught_up(last).await);
+    for _ in 0..200 {
+        if archived.load(Ordering::Acquire) > 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    assert_eq!(archived.load(Ordering::Acquire), row.header.at.0 - 1);
     follower.stop();
 }
 
