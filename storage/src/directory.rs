@@ -31,6 +31,8 @@ pub trait FileDirectory {
     fn open_to_write(&self, name: &str) -> io::Result<Self::File>;
     /// Gives a file another name, in place of the file that has it.
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+    /// Gives a file a second name; `AlreadyExists` if that is taken.
+    fn link(&self, from: &str, to: &str) -> io::Result<()>;
     /// Takes a file's name away.
     fn remove(&self, name: &str) -> io::Result<()>;
     /// Makes all names durable as they are.
@@ -45,8 +47,8 @@ pub trait DirectoryFile {
     fn length(&self) -> io::Result<u64>;
     /// Its bytes from the beginning, at most `max` of them.
     fn read(&mut self, max: usize) -> io::Result<Vec<u8>>;
-    /// Writes at the beginning, in place of the bytes there.
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
+    /// Writes the parts one after the other from the beginning on, in place of the bytes there.
+    fn write(&mut self, parts: &[&[u8]]) -> io::Result<()>;
     /// Makes its content durable.
     fn sync(&mut self) -> io::Result<()>;
 }
@@ -88,12 +90,16 @@ impl FileDirectory for DiskDirectory {
         fs::rename(self.path.join(from), self.path.join(to))
     }
 
+    fn link(&self, from: &str, to: &str) -> io::Result<()> {
+        fs::hard_link(self.path.join(from), self.path.join(to))
+    }
+
     fn remove(&self, name: &str) -> io::Result<()> {
         fs::remove_file(self.path.join(name))
     }
 
     fn sync(&self) -> io::Result<()> {
-        File::open(&self.path)?.sync_all()
+        file::sync_names(&self.path)
     }
 
     fn names(&self, max: usize) -> io::Result<Vec<String>> {
@@ -126,9 +132,9 @@ impl DirectoryFile for File {
         Ok(bytes)
     }
 
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+    fn write(&mut self, parts: &[&[u8]]) -> io::Result<()> {
         self.rewind()?;
-        self.write_all(bytes)
+        parts.iter().try_for_each(|part| self.write_all(part))
     }
 
     fn sync(&mut self) -> io::Result<()> {

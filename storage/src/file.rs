@@ -1,8 +1,7 @@
-//! Files that are replaced whole: after a crash the old content or the new, never
-//! a mixture, and never a name without a file.
+//! Files and folders as they are made: for their owner alone, with names that are durable.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use redb::backends::FileBackend;
@@ -12,33 +11,15 @@ use crate::error::StorageError;
 /// The ending of a file that is being written; one that a crash left is overwritten.
 const TEMPORARY: &str = "tmp";
 
-/// Puts the parts, one after the other, in the place of whatever is at `path`;
-/// durable on return.
-pub(crate) fn replace(path: &Path, parts: &[&[u8]]) -> Result<(), StorageError> {
-    let temporary = temporary(path);
-    write_synced(&temporary, owner_only().write(true).create(true).truncate(true), parts)?;
-    fs::rename(&temporary, path).map_err(|e| StorageError::io("replacing", path, e))?;
-    sync_folder(path)
-}
-
-/// As [`replace`], but only where there is nothing.
-pub(crate) fn create_private(path: &Path, bytes: &[u8]) -> Result<(), StorageError> {
-    if path.exists() {
-        return Err(StorageError::AlreadyExists { path: path.to_owned() });
-    }
-    let temporary = temporary(path);
-    write_synced(&temporary, owner_only().write(true).create(true).truncate(true), &[bytes])?;
-    // A hard link, unlike a rename, fails if something has come to be there meanwhile.
-    fs::hard_link(&temporary, path).map_err(|e| StorageError::io("creating", path, e))?;
-    fs::remove_file(&temporary).map_err(|e| StorageError::io("removing", &temporary, e))?;
-    sync_folder(path)
-}
-
 /// Writes a file in place, with its name durable on return: after a crash before it, the file may
 /// be there in part.
 pub(crate) fn write(path: &Path, text: &str) -> Result<(), StorageError> {
     let text = text.as_bytes();
-    write_synced(path, owner_only().write(true).create(true).truncate(true), &[text])?;
+    let mut options = owner_only();
+    let file = options.write(true).create(true).truncate(true).open(path);
+    let mut file = file.map_err(|e| StorageError::io("creating", path, e))?;
+    let written = file.write_all(text).and_then(|()| file.sync_all());
+    written.map_err(|e| StorageError::io("writing", path, e))?;
     sync_folder(path)
 }
 
@@ -75,25 +56,19 @@ pub(crate) fn sync_folder(path: &Path) -> Result<(), StorageError> {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         Some(_) | None => Path::new("."),
     };
+    sync_names(folder).map_err(|e| StorageError::io("syncing", folder, e))
+}
+
+/// Makes all names in a folder durable.
+pub(crate) fn sync_names(folder: &Path) -> io::Result<()> {
     #[cfg(test)]
     tests::SYNCED.with_borrow_mut(|synced| synced.push(folder.to_owned()));
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(|e| StorageError::io("syncing", folder, e))
+    File::open(folder)?.sync_all()
 }
 
 /// The database's way to an open file.
 pub(crate) fn file_backend(file: File, path: &Path) -> Result<FileBackend, StorageError> {
     FileBackend::new(file).map_err(|e| StorageError::database("opening", path, e))
-}
-
-fn write_synced(path: &Path, options: &OpenOptions, parts: &[&[u8]]) -> Result<(), StorageError> {
-    let mut file = options.open(path).map_err(|e| StorageError::io("creating", path, e))?;
-    parts
-        .iter()
-        .try_for_each(|part| file.write_all(part))
-        .and_then(|()| file.sync_all())
-        .map_err(|e| StorageError::io("writing", path, e))
 }
 
 /// Where a file is written before it gets its name.

@@ -111,7 +111,7 @@ impl<D: FileDirectory> KeyFolder<D> {
         }
         let created = self.directory.create(&temporary);
         let mut file = created.map_err(|error| self.failed("creating", &temporary, error))?;
-        let written = file.write(bytes).and_then(|()| file.sync());
+        let written = file.write(&[bytes]).and_then(|()| file.sync());
         written.map_err(|error| self.failed("writing", &temporary, error))?;
         let renamed = self.directory.rename(&temporary, &name);
         renamed.map_err(|error| self.failed("renaming", &temporary, error))?;
@@ -176,7 +176,7 @@ impl<D: FileDirectory> KeyFolder<D> {
         }
         // Random bytes, since a file system may keep zeros as a hole and the old bytes beside it.
         let random: [u8; LEN_MAX] = random()?;
-        file.write(&random[..bytes.len()]).and_then(|()| file.sync()).map_err(failed)?;
+        file.write(&[&random[..bytes.len()]]).and_then(|()| file.sync()).map_err(failed)?;
         self.directory.remove(name).map_err(failed)
     }
 

@@ -29,6 +29,7 @@ pub mod payload;
 mod position;
 pub mod reader;
 pub mod record;
+mod replaced;
 pub mod sealed;
 pub mod secrets;
 pub mod snapshot;

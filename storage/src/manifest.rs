@@ -25,6 +25,7 @@ use crate::error::StorageError;
 use crate::file;
 use crate::format::{Hash, LedgerId, parse_hex};
 use crate::position::Position;
+use crate::replaced;
 
 /// The newest manifest format that this program writes and reads.
 const FORMAT: u32 = 1;
@@ -72,7 +73,7 @@ impl Manifest {
     /// # Errors
     /// The failure; then the old one is there, or this one.
     pub fn write(&self, path: &Path) -> Result<(), StorageError> {
-        file::replace(path, &[self.format().as_bytes()])
+        replaced::replace(path, &[self.format().as_bytes()])
     }
 
     /// This manifest, or with the later position that the tip at `path` knows of the same

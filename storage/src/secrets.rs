@@ -24,6 +24,7 @@ use crate::error::StorageError;
 use crate::file;
 use crate::format::{parse_hex, random};
 use crate::overlay::Overlay;
+use crate::replaced;
 
 /// The longest name, in bytes.
 pub const NAME_LEN_MAX: usize = 200;
@@ -96,7 +97,7 @@ impl MasterKey {
                 .expect("writing to a String does not fail");
         }
         text.push('\n');
-        file::create_private(path, text.as_bytes())?;
+        replaced::create_private(path, text.as_bytes())?;
         Ok(key)
     }
 

@@ -29,10 +29,10 @@ use nexnum_engine::ids::Seq;
 use nexnum_engine::time::Time;
 
 use crate::error::StorageError;
-use crate::file;
 use crate::format::{Hash, LedgerId};
 use crate::position::Position;
 use crate::reader::Reader;
+use crate::replaced;
 
 const MAGIC: &[u8; 8] = b"nexnum\0s";
 const FORMAT: u8 = 2;
@@ -107,7 +107,7 @@ pub fn write(
     let path = folder.join(format!("{:020}.{ENDING}", header.position.seq.0));
     let head = encode_header(header, payload.len());
     let trailer = content_hash(&head, payload);
-    file::replace(&path, &[&head, payload, &trailer])?;
+    replaced::replace(&path, &[&head, payload, &trailer])?;
     prune(folder, header.position.seq)?;
     Ok(path)
 }

@@ -258,6 +258,18 @@ impl FileDirectory for FaultyDirectory {
         })
     }
 
+    fn link(&self, from: &str, to: &str) -> io::Result<()> {
+        let mut medium = self.medium.borrow_mut();
+        let index = medium.find(from)?;
+        if medium.find(to).is_ok() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        medium.step(|medium| {
+            medium.names.insert(to.to_owned(), index);
+            medium.unsynced.push(NameChange::Given(to.to_owned(), index));
+        })
+    }
+
     fn remove(&self, name: &str) -> io::Result<()> {
         let mut medium = self.medium.borrow_mut();
         medium.find(name)?;
@@ -298,7 +310,8 @@ impl DirectoryFile for FaultyFile {
         Ok(live[..live.len().min(max)].to_vec())
     }
 
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+    fn write(&mut self, parts: &[&[u8]]) -> io::Result<()> {
+        let bytes = parts.concat();
         self.medium.borrow_mut().step(|medium| {
             let content = &mut medium.files[self.index];
             for (piece, at) in bytes.chunks(PIECE_LEN).zip((0..).step_by(PIECE_LEN)) {
@@ -344,7 +357,7 @@ mod tests {
     fn a_name_and_a_content_are_durable_by_syncs_of_their_own() {
         let directory = FaultyDirectory::default();
         let mut file = directory.create("a").unwrap();
-        file.write(b"1").unwrap();
+        file.write(&[b"1"]).unwrap();
         let none: (&[&str], &[u8]) = (&[], b"");
         assert_eq!(
             left(&directory),
@@ -368,12 +381,12 @@ mod tests {
     fn a_file_without_a_name_stays_on_the_medium_until_it_was_overwritten() {
         let (directory, secret) = (FaultyDirectory::default(), [7; 100]);
         let mut file = directory.create("a").unwrap();
-        file.write(&secret).unwrap();
+        file.write(&[&secret]).unwrap();
         file.sync().unwrap();
         directory.remove("a").unwrap();
         directory.sync().unwrap();
         assert!(directory.survivors().iter().all(|left| left.holds_part_of(&secret)));
-        file.write(&[0; 100]).unwrap();
+        file.write(&[&[0; 100]]).unwrap();
         let held = directory.survivors().iter().filter(|left| left.holds_part_of(&secret)).count();
         assert_eq!((held, directory.survivors().len()), (3, 4), "of two pieces each may stay");
         file.sync().unwrap();
@@ -389,7 +402,7 @@ mod tests {
         directory.sync().unwrap();
         assert!(left(&directory).contains(&(Vec::new(), Vec::new())));
         directory.cut_after(0);
-        assert!(file.write(b"1").is_err() && directory.is_cut());
+        assert!(file.write(&[b"1"]).is_err() && directory.is_cut());
         assert!(directory.open("a").is_err() && file.read(1).is_err() && directory.sync().is_err());
         assert_eq!(directory.steps(), 4);
         assert!(left(&directory).contains(&(vec!["a".to_owned()], b"1".to_vec())));

@@ -170,7 +170,7 @@ fn remove_unsynced(
     handle: KeyHandle,
 ) -> Result<(), StorageError> {
     let file = folder.directory.open(&handle.to_string());
-    let overwritten = file.and_then(|mut file| file.write(&[0; 120]));
+    let overwritten = file.and_then(|mut file| file.write(&[&[0; 120]]));
     overwritten.map_err(|e| folder.failed("overwriting", "", e))?;
     remove_only(folder, handle)
 }
