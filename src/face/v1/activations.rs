@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::StatusCode;
-use nexnum_engine::event::ShownBy;
 use nexnum_engine::group::Origin;
 use nexnum_engine::order::Order;
 
@@ -73,15 +72,13 @@ pub(super) fn get(state: &Arc<State>, trader: Trader, call: &Call) -> Result<Nex
     }))
 }
 
-/// The answer that shows an activation, and a note that it did.
 fn shown(
     state: &State,
     trader: Trader,
     origin: impl FnOnce() -> Origin,
     found: Result<Arc<Order>, Refusal>,
 ) -> Result<Response, Problem> {
-    let order = found.map_err(problems::of_refusal)?;
-    state.orders.note_shown(&order, (ShownBy::Poll, Some(trader.key)), origin);
+    let order = orders::seen(state, trader, origin, found)?;
     Ok(reply::json(StatusCode::OK, &Activation::of(&order, &state.market.ids)))
 }
 
@@ -123,8 +120,7 @@ pub(super) async fn list(
     let limit = query.limit.0 as usize;
     let page = state.orders.page(trader.account, before, limit, Some(&wanted)).await;
     let page = page.map_err(problems::of_refusal)?;
-    let by = (ShownBy::Poll, Some(trader.key));
-    page.orders.iter().for_each(|it| state.orders.note_shown(it, by, || trader.origin(&call)));
+    page.orders.iter().for_each(|it| orders::see(&state, trader, || trader.origin(&call), it));
     let activations =
         page.orders.iter().map(|order| Activation::of(order, &state.market.ids)).collect();
     let next_cursor = page.next.map(|next| orders::next_cursor(&state, trader, next));

@@ -143,16 +143,31 @@ pub(super) fn get(state: &Arc<State>, trader: Trader, call: &Call) -> Result<Nex
     }))
 }
 
-/// The answer that shows an order, and a note that it did.
 fn shown(
     state: &State,
     trader: Trader,
     origin: impl FnOnce() -> Origin,
     found: Result<Arc<Order>, Refusal>,
 ) -> Result<Response, Problem> {
-    let order = found.map_err(problems::of_refusal)?;
-    state.orders.note_shown(&order, (ShownBy::Poll, Some(trader.key)), origin);
+    let order = seen(state, trader, origin, found)?;
     Ok(render(StatusCode::OK, &order, As::Now, &state.market))
+}
+
+/// The order that an answer is about to show, and a note that it did.
+pub(super) fn seen(
+    state: &State,
+    trader: Trader,
+    origin: impl FnOnce() -> Origin,
+    found: Result<Arc<Order>, Refusal>,
+) -> Result<Arc<Order>, Problem> {
+    let order = found.map_err(problems::of_refusal)?;
+    see(state, trader, origin, &order);
+    Ok(order)
+}
+
+/// Notes that an answer shows an order.
+pub(super) fn see(state: &State, trader: Trader, origin: impl FnOnce() -> Origin, order: &Order) {
+    state.orders.note_shown(order, (ShownBy::Poll, Some(trader.key)), origin);
 }
 
 fn render(status: StatusCode, order: &Order, shown: As, market: &Market) -> Response {
@@ -188,8 +203,7 @@ pub(super) async fn list(
     let (limit, before) = (query.limit.0 as usize, below(&state, trader, query.cursor.as_ref())?);
     let page = state.orders.page(trader.account, before, limit, None).await;
     let page = page.map_err(problems::of_refusal)?;
-    let by = (ShownBy::Poll, Some(trader.key));
-    page.orders.iter().for_each(|it| state.orders.note_shown(it, by, || trader.origin(&call)));
+    page.orders.iter().for_each(|it| see(&state, trader, || trader.origin(&call), it));
     let shown = |order| wire::Order::of(order, As::Now, &state.market);
     let orders = page.orders.iter().map(|order| shown(order)).collect();
     let next_cursor = page.next.map(|next| next_cursor(&state, trader, next));
