@@ -3,7 +3,7 @@
 use super::dense::next;
 use crate::book::Book;
 use crate::event::{Event, MoneyEvent, MoveKind, MoveReason, Moved, Payment, ProviderKind};
-use crate::ids::{OrderId, ProviderId};
+use crate::ids::{OrderId, ProviderId, Seq};
 use crate::money::Micros;
 use crate::order::{Held, Order, OrderRef, OrderStatus, Outlay};
 use crate::state::{Lost, Paid, PaidTo, State, WriteOff};
@@ -60,7 +60,7 @@ impl State {
         }
     }
 
-    /// Notes what the order of a movement holds, and what was written off for it.
+    /// Notes what the order of a movement holds and was charged, and what was written off for it.
     fn move_for(&mut self, named: OrderRef, moved: &Moved) {
         let seq = self.counters.seq;
         let order = self.orders.get_mut(named.id).expect("an event's order is in memory");
@@ -77,23 +77,7 @@ impl State {
             };
             *held = held.checked_add(leg.amount).expect("prices are bounded");
         }
-        let of = order.provider;
-        let charged = -moved.legs.sum_of(|book| matches!(book, Book::Receivable(_)));
-        if charged != 0 {
-            let only = moved.legs.sum_of(|book| book == Book::Receivable(of));
-            assert_eq!(-charged, only, "a number is charged by its order's provider");
-            let charged = Micros(i64::try_from(charged).expect("a leg is an amount"));
-            let standing = order.outlay.take();
-            if charged.is_positive() {
-                assert_eq!(standing, None, "a number is charged once");
-                order.outlay = Some(Outlay { amount: charged, moved: seq });
-            } else {
-                let standing = standing.expect("a charge that is accounted for stands");
-                assert_eq!(standing.amount, charged.negated(), "it is accounted for whole");
-                let takes_back = moved.kind == MoveKind::Return;
-                assert!(!takes_back || moved.reverses == Some(standing.moved), "it is named");
-            }
-        }
+        charge(order, moved, seq);
         let cost = order.cost;
         match moved.kind {
             MoveKind::WriteOff => self.write_off(named, moved),
@@ -200,4 +184,26 @@ impl State {
         ];
         rules.iter().find(|(broken, _)| *broken).map(|(_, complaint)| *complaint)
     }
+}
+
+/// Notes a charge for the order's number, or what accounts for it: a delivery, a return, a loss.
+fn charge(order: &mut Order, moved: &Moved, seq: Seq) {
+    let charged = -moved.legs.sum_of(|book| matches!(book, Book::Receivable(_)));
+    if charged == 0 {
+        return;
+    }
+    let of = order.provider;
+    let by_its_own = -moved.legs.sum_of(|book| book == Book::Receivable(of));
+    assert_eq!(charged, by_its_own, "a number is charged by its order's provider");
+    let charged = Micros(i64::try_from(charged).expect("a leg is an amount"));
+    let standing = order.outlay.take();
+    if charged.is_positive() {
+        assert_eq!(standing, None, "a number is charged once");
+        order.outlay = Some(Outlay { amount: charged, moved: seq });
+        return;
+    }
+    let standing = standing.expect("a charge that is accounted for stands");
+    assert_eq!(standing.amount, charged.negated(), "it is accounted for whole");
+    let takes_back = moved.kind == MoveKind::Return;
+    assert!(!takes_back || moved.reverses == Some(standing.moved), "a return names the charge");
 }
