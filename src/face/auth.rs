@@ -58,6 +58,11 @@ pub struct Operator {
 }
 
 impl Trader {
+    /// The key that sees the answer to a call; `None` where its body is not sent.
+    pub(super) fn viewer(&self, call: &Call) -> Option<KeyId> {
+        call.is_shown().then_some(self.key)
+    }
+
     /// Who has a call carried out.
     pub(super) fn origin(&self, call: &Call) -> Origin {
         origin(self.key, call)

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::Uri;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
+use hyper::{Method, Uri};
 use serde::de::DeserializeOwned;
 
 use super::body;
@@ -62,6 +62,12 @@ impl std::fmt::Debug for Call {
 }
 
 impl Call {
+    /// Whether the reply's body is sent: not to a HEAD.
+    #[must_use]
+    pub fn is_shown(&self) -> bool {
+        self.parts.method != Method::HEAD
+    }
+
     /// The request target.
     #[must_use]
     pub const fn uri(&self) -> &Uri {

@@ -85,12 +85,14 @@ impl Ender {
             let told = match self.look_and_end(&order, tries + 1).await {
                 Told::Missing if self.is_gone(&order, tries + 1) => {
                     match self.orders.receive(&self.connected, &order).await {
-                        Ok(report) => record(&self.orders, &order, end_of(&report)).await,
+                        Ok(report) if report.state != ExternalState::Waiting => {
+                            record(&self.orders, &order, end_of(&report)).await
+                        }
                         Err(unseen) if unseen.is_missing() => {
                             record(&self.orders, &order, UpstreamEnd::Unknown).await
                         }
-                        // It may hold a message, which is charged.
-                        Err(_) => Told::Refused,
+                        // It is there, or may hold a message, which is charged.
+                        Ok(_) | Err(_) => Told::Refused,
                     }
                 }
                 told => told,
@@ -264,8 +266,11 @@ pub(super) async fn end(orders: &Orders, connected: &Connected, order: &Order) -
                 Ok(report) if report.state != ExternalState::Waiting => end_of(&report),
                 Ok(_) | Err(_) => return Told::Refused,
             },
-            // It has no such call, or does not know the number: nothing shows that it went back.
-            Standing::Missing | Standing::Unknown => UpstreamEnd::Unknown,
+            // It has no such call, or does not know the number: its status may show that it went back.
+            Standing::Missing | Standing::Unknown => match orders.receive(connected, order).await {
+                Ok(report) => end_of(&report),
+                Err(_) => UpstreamEnd::Unknown,
+            },
         };
     }
     // 3. That it is done is in the ledger, so that no start does it again.

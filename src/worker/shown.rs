@@ -1,11 +1,13 @@
 //! Records what buyers were shown, in the order of the notes.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::market::sequencer::SendError;
 use crate::order::Orders;
 use crate::order::shown::ShownNote;
 use crate::supervisor::Beat;
@@ -26,19 +28,25 @@ pub(super) async fn run(orders: Arc<Orders>, mut stop: watch::Receiver<bool>, be
         beat.round();
         let is_stopped = *stop.borrow();
         if is_stopped {
-            batch.extend(std::iter::from_fn(|| notes.try_recv().ok()).take(BATCH_MAX));
+            let room = BATCH_MAX.saturating_sub(batch.len());
+            batch.extend(std::iter::from_fn(|| notes.try_recv().ok()).take(room));
             if batch.is_empty() {
                 return;
             }
-        } else {
+        } else if batch.is_empty() {
             tokio::select! {
                 _ = notes.recv_many(&mut batch, BATCH_MAX) => {}
                 _ = stop.wait_for(|is_stopped| *is_stopped) => {}
                 () = tokio::time::sleep(IDLE) => {}
             }
         }
+        // One of each order at a time, so that the first to see a message is recorded.
+        let mut orders_seen = BTreeSet::new();
+        let (now, later): (Vec<_>, Vec<_>) =
+            batch.drain(..).partition(|note| orders_seen.insert(note.shown.order));
+        batch = later;
         let mut recorded = JoinSet::new();
-        for note in batch.drain(..) {
+        for note in now {
             recorded.spawn(record(Arc::clone(&orders), note));
         }
         recorded.join_all().await;
@@ -52,5 +60,7 @@ async fn record(orders: Arc<Orders>, ShownNote { origin, shown }: ShownNote) {
         Some(PAUSE)
     };
     // An order that has left memory, and an engine that has stopped, are the end of it.
-    let _refused = orders.market.handle.ask_again(origin, shown, pause).await;
+    if let Err(SendError::Busy) = orders.market.handle.ask_again(origin, shown, pause).await {
+        orders.market.metrics.shown_unnoted();
+    }
 }

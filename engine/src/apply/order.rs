@@ -195,12 +195,15 @@ impl State {
         let order = self.order_mut(order.id);
         assert!(!order.state.is_closed(), "what is over is in history as it is");
         let known = order.messages.iter_mut().find(|known| known.id == *message);
-        let known = known.expect("a message of the order is completed");
-        let parts = [(&mut known.sender, sender), (&mut known.text, text), (&mut known.code, code)];
+        let message = known.expect("a message of the order is completed");
+        let (known_sender, known_text) = (&mut message.sender, &mut message.text);
+        let parts = [(known_sender, sender), (known_text, text), (&mut message.code, code)];
         for (known, part) in parts.into_iter().filter(|(_, part)| !part.is_empty()) {
             assert!(known.is_empty(), "what a message says stays");
             known.clone_from(part);
         }
+        // It is another one for who saw its first part.
+        message.shown = false;
     }
 
     fn show(&mut self, id: OrderId, message: MessageId) {

@@ -12,7 +12,7 @@ use crate::event::{
 use crate::limits::NAME_LEN_MAX;
 use crate::order::{Order, OrderRef, OrderStatus};
 use crate::reject::Reject;
-use crate::state::{Lost, State};
+use crate::state::{Lost, State, WriteOff};
 
 pub(super) fn find_orphan(
     state: &State,
@@ -106,7 +106,14 @@ pub(super) fn settle_orphan(
     }));
     match end {
         OrphanEnd::GivenBack => {
-            events.extend(recovered(Stands::at_first(state), order, attempt));
+            // Another purchase of the attempt may be lost, which this one is not.
+            let is_its = |it: &&WriteOff| {
+                let its = (provider, orphan.cost);
+                it.reason == MoveReason::InDoubt || (it.provider, it.amount) == its
+            };
+            if state.loss_of(named, Lost::Other).filter(is_its).is_some() {
+                events.extend(recovered(Stands::at_first(state), order, attempt));
+            }
         }
         OrphanEnd::Stayed => {
             let known = state.loss_of(named, Lost::Other);

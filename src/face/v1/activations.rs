@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 use nexnum_engine::group::Origin;
+use nexnum_engine::ids::KeyId;
 use nexnum_engine::order::Order;
 
 use super::orders;
@@ -63,22 +64,22 @@ pub(super) fn get(state: &Arc<State>, trader: Trader, call: &Call) -> Result<Nex
     let wait = Duration::from_secs(WaitQuery::read(call)?.wait.0);
     let id = parse::activation_id(call, &state.market.ids)?;
     if let Some(found) = state.orders.find_at_once(trader.account, id, wait) {
-        return Ok(Next::Done(shown(state, trader, || trader.origin(call), found)));
+        return Ok(Next::Done(shown(state, trader.viewer(call), || trader.origin(call), found)));
     }
-    let (state, origin) = (Arc::clone(state), trader.origin(call));
+    let (state, viewer, origin) = (Arc::clone(state), trader.viewer(call), trader.origin(call));
     Ok(Next::plain(async move |_| {
         let found = state.orders.find_with_news(trader.account, id, wait).await;
-        shown(&state, trader, || origin, found)
+        shown(&state, viewer, || origin, found)
     }))
 }
 
 fn shown(
     state: &State,
-    trader: Trader,
+    viewer: Option<KeyId>,
     origin: impl FnOnce() -> Origin,
     found: Result<Arc<Order>, Refusal>,
 ) -> Result<Response, Problem> {
-    let order = orders::seen(state, trader, origin, found)?;
+    let order = orders::seen(state, viewer, origin, found)?;
     Ok(reply::json(StatusCode::OK, &Activation::of(&order, &state.market.ids)))
 }
 
@@ -120,7 +121,8 @@ pub(super) async fn list(
     let limit = query.limit.0 as usize;
     let page = state.orders.page(trader.account, before, limit, Some(&wanted)).await;
     let page = page.map_err(problems::of_refusal)?;
-    page.orders.iter().for_each(|it| orders::see(&state, trader, || trader.origin(&call), it));
+    let viewer = trader.viewer(&call);
+    page.orders.iter().for_each(|it| orders::see(&state, viewer, || trader.origin(&call), it));
     let activations =
         page.orders.iter().map(|order| Activation::of(order, &state.market.ids)).collect();
     let next_cursor = page.next.map(|next| orders::next_cursor(&state, trader, next));
@@ -167,7 +169,7 @@ pub(super) async fn cancel(
 ) -> Result<Response, Problem> {
     let id = parse::activation_id(&call, &state.market.ids)?;
     let cancelled = state.orders.cancel(&trader.origin(&call), trader.account, id).await;
-    shown(&state, trader, || trader.origin(&call), cancelled)
+    shown(&state, trader.viewer(&call), || trader.origin(&call), cancelled)
 }
 
 pub(super) const FINISH: Operation = Operation::new(
@@ -207,7 +209,7 @@ pub(super) async fn finish(
 ) -> Result<Response, Problem> {
     let id = parse::activation_id(&call, &state.market.ids)?;
     let finished = state.orders.finish(&trader.origin(&call), trader.account, id).await;
-    shown(&state, trader, || trader.origin(&call), finished)
+    shown(&state, trader.viewer(&call), || trader.origin(&call), finished)
 }
 
 pub(super) const RESEND: Operation = Operation::new(
@@ -242,7 +244,7 @@ pub(super) async fn resend(
 ) -> Result<Response, Problem> {
     let id = parse::activation_id(&call, &state.market.ids)?;
     let asked = state.orders.resend(&trader.origin(&call), trader.account, id).await;
-    shown(&state, trader, || trader.origin(&call), asked)
+    shown(&state, trader.viewer(&call), || trader.origin(&call), asked)
 }
 
 /// A page of activations, newest first.

@@ -10,7 +10,7 @@ use hyper::StatusCode;
 use hyper::header::{HeaderName, HeaderValue};
 use nexnum_engine::event::ShownBy;
 use nexnum_engine::group::{Idempotency, Origin};
-use nexnum_engine::ids::{OrderNumber, Product};
+use nexnum_engine::ids::{KeyId, OrderNumber, Product};
 use nexnum_engine::order::Order;
 
 use super::offers;
@@ -134,40 +134,47 @@ pub(super) const GET: Operation = Operation::new(
 pub(super) fn get(state: &Arc<State>, trader: Trader, call: &Call) -> Result<Next, Problem> {
     let id = parse::order_id(call, &state.market.ids)?;
     if let Some(found) = state.orders.find_at_once(trader.account, id, Duration::ZERO) {
-        return Ok(Next::Done(shown(state, trader, || trader.origin(call), found)));
+        return Ok(Next::Done(shown(state, trader.viewer(call), || trader.origin(call), found)));
     }
-    let (state, origin) = (Arc::clone(state), trader.origin(call));
+    let (state, viewer, origin) = (Arc::clone(state), trader.viewer(call), trader.origin(call));
     Ok(Next::plain(async move |_| {
         let found = state.orders.find(trader.account, id).await;
-        shown(&state, trader, || origin, found)
+        shown(&state, viewer, || origin, found)
     }))
 }
 
 fn shown(
     state: &State,
-    trader: Trader,
+    viewer: Option<KeyId>,
     origin: impl FnOnce() -> Origin,
     found: Result<Arc<Order>, Refusal>,
 ) -> Result<Response, Problem> {
-    let order = seen(state, trader, origin, found)?;
+    let order = seen(state, viewer, origin, found)?;
     Ok(render(StatusCode::OK, &order, As::Now, &state.market))
 }
 
 /// The order that an answer is about to show, and a note that it did.
 pub(super) fn seen(
     state: &State,
-    trader: Trader,
+    viewer: Option<KeyId>,
     origin: impl FnOnce() -> Origin,
     found: Result<Arc<Order>, Refusal>,
 ) -> Result<Arc<Order>, Problem> {
     let order = found.map_err(problems::of_refusal)?;
-    see(state, trader, origin, &order);
+    see(state, viewer, origin, &order);
     Ok(order)
 }
 
 /// Notes that an answer shows an order.
-pub(super) fn see(state: &State, trader: Trader, origin: impl FnOnce() -> Origin, order: &Order) {
-    state.orders.note_shown(order, (ShownBy::Poll, Some(trader.key)), origin);
+pub(super) fn see(
+    state: &State,
+    viewer: Option<KeyId>,
+    origin: impl FnOnce() -> Origin,
+    order: &Order,
+) {
+    if viewer.is_some() {
+        state.orders.note_shown(order, (ShownBy::Poll, viewer), origin);
+    }
 }
 
 fn render(status: StatusCode, order: &Order, shown: As, market: &Market) -> Response {
@@ -203,7 +210,8 @@ pub(super) async fn list(
     let (limit, before) = (query.limit.0 as usize, below(&state, trader, query.cursor.as_ref())?);
     let page = state.orders.page(trader.account, before, limit, None).await;
     let page = page.map_err(problems::of_refusal)?;
-    page.orders.iter().for_each(|it| see(&state, trader, || trader.origin(&call), it));
+    let viewer = trader.viewer(&call);
+    page.orders.iter().for_each(|it| see(&state, viewer, || trader.origin(&call), it));
     let shown = |order| wire::Order::of(order, As::Now, &state.market);
     let orders = page.orders.iter().map(|order| shown(order)).collect();
     let next_cursor = page.next.map(|next| next_cursor(&state, trader, next));

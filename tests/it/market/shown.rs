@@ -86,3 +86,19 @@ async fn what_is_noted_when_the_server_stops_is_recorded() {
     assert!(listed.status().is_success());
     assert_eq!(shown(market).await, [KeyId(2); 50]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_without_its_body_shows_nothing() {
+    let market = Market::start().await;
+    market.stock("ID", "telegram", "0.30", 62_810_000_000, 1).await;
+    let buyer = market.customer("ann", "10").await;
+    let wish = json!({"country": "ID", "service": "telegram"});
+    let order = buyer.post("/api/v1/orders", wish).await.created();
+    market.message(NUMBER, "Telegram code: 48213").await.ok();
+    let id = order["activation"]["id"].as_str().unwrap();
+    for path in [&format!("/api/v1/activations/{id}"), "/api/v1/orders"] {
+        let answered = buyer.request(Method::HEAD, path).send().await.unwrap();
+        assert!(answered.status().is_success());
+    }
+    assert_eq!(shown(market).await, []);
+}

@@ -330,6 +330,9 @@ impl Model {
         for (known, said) in parts.into_iter().filter(|(known, _)| known.is_empty()) {
             known.clone_from(said);
         }
+        if *known != before {
+            known.shown = false;
+        }
         let after = known.clone();
         let effect = if after == before { Effect::Unchanged } else { Effect::Done };
         Ok(Reply::Effect(effect))

@@ -128,6 +128,17 @@ impl Model {
         bought.attempt == attempt && std::mem::take(&mut bought.loss) > 0
     }
 
+    /// A purchase without an order goes back: what was booked for it, or for the doubt.
+    fn take_orphan_back(&mut self, order: OrderId, attempt: u8, what: (ProviderId, i64)) {
+        let other = self.charges.iter().any(|it| {
+            let is_of = (it.order, it.attempt, it.is_number) == (order, attempt, false);
+            is_of && (it.provider, it.amount) != what
+        });
+        if !other {
+            self.take_back(order, attempt);
+        }
+    }
+
     pub(super) fn find_orphan(&mut self, found: &FindOrphan) -> Answer {
         let index = self.find(found.order)?;
         let kind = self.kind(found.provider)?;
@@ -198,7 +209,7 @@ impl Model {
         let Some(at) = self.orphan(provider, external_id) else { return UNCHANGED };
         let Orphan { order, attempt, cost, .. } = self.orphans.remove(at);
         match end {
-            OrphanEnd::GivenBack => drop(self.take_back(order, attempt)),
+            OrphanEnd::GivenBack => self.take_orphan_back(order, attempt, (provider, cost)),
             OrphanEnd::Stayed => {
                 let bought = &mut self.orders[order.0 as usize - 1];
                 if bought.attempt == attempt {
