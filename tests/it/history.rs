@@ -20,6 +20,8 @@ use nexnum_engine::event::MoveKind;
 use nexnum_engine::group::Origin;
 use nexnum_engine::ids::{AccountId, OrderId, OrderNumber, TransactionId};
 use nexnum_engine::time::Time;
+use nexnum_storage::Reader;
+use nexnum_storage::history::HistoryTables;
 
 use crate::rig::ledger::{self, ACCOUNT, Furniture};
 
@@ -38,14 +40,8 @@ impl Market {
         let opened = folder::open(dir, |_| {}).unwrap();
         let read_model = Arc::new(ReadModel::from_state(opened.engine.state()));
         let archived = Arc::new(AtomicU64::new(0));
-        let (history, follower) = History::start(
-            opened.history,
-            opened.reader,
-            Arc::clone(&read_model),
-            Arc::clone(&archived),
-            &Supervisor::default(),
-            || panic!("history can be written"),
-        );
+        let (history, follower) =
+            start_history(opened.history, opened.reader, &read_model, &archived);
         let shown = Arc::clone(&read_model);
         let (handle, sequencer) = Sequencer::start(
             SequencerSetup {
@@ -289,14 +285,8 @@ async fn an_order_is_not_missing_while_history_lacks_it() {
     let opened = folder::open(temp.path(), |_| {}).unwrap();
     let read_model = Arc::new(ReadModel::from_state(opened.engine.state()));
     assert!(read_model.order(order).is_none(), "it has left memory");
-    let (history, follower) = History::start(
-        empty.history,
-        empty.reader,
-        read_model,
-        Arc::default(),
-        &Supervisor::default(),
-        || panic!("history can be written"),
-    );
+    let (history, follower) =
+        start_history(empty.history, empty.reader, &read_model, &Arc::default());
     assert_eq!(history.order(order).await, Err(HistoryError::Behind));
     for never in [0, order.0 + 1, u64::MAX] {
         assert_eq!(history.order(OrderId(never)).await, Ok(None), "{never}");
@@ -317,15 +307,9 @@ async fn what_closed_in_the_last_moment_on_disk_stays_in_memory() {
     let opened = folder::open(temp.path(), |_| {}).unwrap();
     let last = opened.reader.last().unwrap().seq;
     let row = opened.reader.read(last).unwrap().next().unwrap().unwrap();
-    let (archived, read_model) = (Arc::default(), ReadModel::from_state(opened.engine.state()));
-    let (history, follower) = History::start(
-        opened.history,
-        opened.reader,
-        Arc::new(read_model),
-        Arc::clone(&archived),
-        &Supervisor::default(),
-        || panic!("history can be written"),
-    );
+    let read_model = Arc::new(ReadModel::from_state(opened.engine.state()));
+    let archived = Arc::default();
+    let (history, follower) = start_history(opened.history, opened.reader, &read_model, &archived);
     assert!(history.caught_up(last).await);
     for _ in 0..200 {
         if archived.load(Ordering::Acquire) > 0 {
@@ -335,6 +319,23 @@ async fn what_closed_in_the_last_moment_on_disk_stays_in_memory() {
     }
     assert_eq!(archived.load(Ordering::Acquire), row.header.at.0 - 1);
     follower.stop();
+}
+
+/// History that follows the ledger of `reader`, and may not fail to be written.
+fn start_history(
+    tables: HistoryTables,
+    reader: Reader,
+    read_model: &Arc<ReadModel>,
+    archived: &Arc<AtomicU64>,
+) -> (Arc<History>, Follower) {
+    History::start(
+        tables,
+        reader,
+        Arc::clone(read_model),
+        Arc::clone(archived),
+        &Supervisor::default(),
+        || panic!("history can be written"),
+    )
 }
 
 /// Lets two hours pass in the ledger.

@@ -67,8 +67,8 @@ pub(super) fn check_funds(state: &State, account: AccountId, needed: Micros) -> 
     Ok(())
 }
 
-/// Refuses to begin what would move money into a provider's or our book that is nearly full: whatever happens to
-/// the orders that are open by now, no book leaves its range.
+/// Refuses to begin what would move money into a provider's or our book that is nearly full:
+/// whatever happens to the orders that are open by now, no book leaves its range.
 pub(super) fn check_room(state: &State, provider: ProviderId) -> Result<(), Reject> {
     let books = [
         Book::Prepaid(provider),
@@ -78,8 +78,13 @@ pub(super) fn check_room(state: &State, provider: ProviderId) -> Result<(), Reje
         Book::Revenue,
         Book::OwnStockCost,
     ];
-    let is_full = |book: &Book| state.balance(*book).0.unsigned_abs() > BOOK_MAX;
-    if books.iter().any(is_full) { Err(Reject::Exhausted("books")) } else { Ok(()) }
+    books.into_iter().try_for_each(|book| check_book(state, book, "books"))
+}
+
+/// Refuses what would move money into a book that is nearly full; `what` names it to the caller.
+pub(super) fn check_book(state: &State, book: Book, what: &'static str) -> Result<(), Reject> {
+    let is_full = state.balance(book).0.unsigned_abs() > BOOK_MAX;
+    if is_full { Err(Reject::Exhausted(what)) } else { Ok(()) }
 }
 
 /// Wallet to escrow.
@@ -167,11 +172,9 @@ impl<'a> Stands<'a> {
     }
 
     fn get(self, book: Book) -> Micros {
-        let moved = self.brought.iter().filter_map(|event| match event {
-            Event::Money(MoneyEvent::Moved(moved)) => Some(moved.legs.sum_of(|its| its == book)),
-            _ => None,
-        });
-        let stands = i128::from(self.state.balance(book).0) + moved.sum::<i128>();
+        let moved = self.brought.iter().filter_map(Event::moved);
+        let moved: i128 = moved.map(|it| it.legs.sum_of(|its| its == book)).sum();
+        let stands = i128::from(self.state.balance(book).0) + moved;
         Micros(i64::try_from(stands).expect("a command moves little of what a book may hold"))
     }
 

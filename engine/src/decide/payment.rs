@@ -6,7 +6,7 @@ use crate::book::Book;
 use crate::command::{Deposit, Effect, NewPayment, PayProvider};
 use crate::event::{DECIMAL_LEN_MAX, Event, ForeignAmount, MoneyEvent, Payment, ProviderKind};
 use crate::ids::RailId;
-use crate::limits::{BOOK_MAX, RAIL_NAME_LEN_MAX, RAILS_MAX, REFERENCE_LEN_MAX};
+use crate::limits::{RAIL_NAME_LEN_MAX, RAILS_MAX, REFERENCE_LEN_MAX};
 use crate::money::AMOUNT_MAX;
 use crate::reject::Reject;
 use crate::sealed::Purpose;
@@ -27,7 +27,7 @@ pub(super) fn deposit(
     if is_known(state, payment, PaidTo::Account(account))? {
         return Ok(Effect::Unchanged);
     }
-    check_room(state, Book::Available(account), "deposits")?;
+    money::check_book(state, Book::Available(account), "deposits")?;
     let (rail, named) = rail(state, payment)?;
     events.extend(named);
     let (paid, sealed) = (of_rail(rail, payment), sealed.clone());
@@ -54,7 +54,7 @@ pub(super) fn pay_provider(
         ProviderKind::Driven => Book::Prepaid(provider),
         ProviderKind::Own => Book::OwnStockCost,
     };
-    check_room(state, grows, "payments")?;
+    money::check_book(state, grows, "payments")?;
     let (rail, named) = rail(state, payment)?;
     events.extend(named);
     let (paid, text) = (of_rail(rail, payment), text.clone());
@@ -96,16 +96,10 @@ fn is_known(state: &State, payment: &NewPayment, to: PaidTo) -> Result<bool, Rej
     }
 }
 
-/// Refuses what would move more money into a book that is nearly full.
-fn check_room(state: &State, book: Book, what: &'static str) -> Result<(), Reject> {
-    let is_full = state.balance(book).0.unsigned_abs() > BOOK_MAX;
-    if is_full { Err(Reject::Exhausted(what)) } else { Ok(()) }
-}
-
 /// The payment's rail, and the event that brings it into use where it is new.
 fn rail(state: &State, payment: &NewPayment) -> Result<(RailId, Option<Event>), Reject> {
     if let Some(rail) = state.rail(&payment.rail) {
-        check_room(state, Book::Rail(rail), "payments")?;
+        money::check_book(state, Book::Rail(rail), "payments")?;
         return Ok((rail, None));
     }
     let rail = RailId(state.counters.rail.0 + 1);
