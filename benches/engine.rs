@@ -12,7 +12,7 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use nexnum_engine::Engine;
 use nexnum_engine::audit::audit;
 use nexnum_engine::command::{
-    Caller, Command, Deposit, Finish, Incoming, IngestMessage, ListOffers, LoadStock, NewPayment,
+    Caller, Command, Deposit, Finish, IngestMessage, ListOffers, LoadStock, NewPayment,
     OpenAccount, PlaceOrder, Pulse, RegisterProvider, Reply, Timings,
 };
 use nexnum_engine::event::{
@@ -24,6 +24,12 @@ use nexnum_engine::ids::{
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::time::Time;
+
+#[path = "../engine/tests/common/sealed.rs"]
+#[allow(dead_code, unreachable_pub, reason = "a bench takes what it needs")]
+mod sealed;
+
+use sealed::{make_day_key, message};
 
 /// How messages come here.
 const POLLED: Arrival = Arrival {
@@ -57,6 +63,7 @@ impl Market {
             now: START,
             placed: 0,
         };
+        market.must(&make_day_key());
         market.must(&Command::RegisterProvider(RegisterProvider {
             name: "sims".into(),
             kind: ProviderKind::Own,
@@ -126,12 +133,7 @@ impl Market {
     fn delivered_order(&mut self) -> [Command; 3] {
         let place = self.order();
         let order = OrderId(self.placed.into());
-        let message = Incoming {
-            digest: digest(self.placed),
-            sender: "Telegram".into(),
-            text: "Telegram code 12345".into(),
-            code: "12345".into(),
-        };
+        let message = message(digest(self.placed), ["Telegram", "Telegram code 12345", "12345"]);
         let receive = Command::IngestMessage(IngestMessage {
             order,
             message,

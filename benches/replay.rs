@@ -13,7 +13,7 @@ use nexnum::market::replay::Replay;
 use nexnum_engine::Engine;
 use nexnum_engine::audit::state_hash;
 use nexnum_engine::command::{
-    Caller, Command, Deposit, Finish, Incoming, IngestMessage, ListOffers, LoadStock, NewPayment,
+    Caller, Command, Deposit, Finish, IngestMessage, ListOffers, LoadStock, NewPayment,
     OpenAccount, PlaceOrder, Pulse, RegisterProvider, Timings,
 };
 use nexnum_engine::event::{
@@ -26,6 +26,12 @@ use nexnum_engine::ids::{
 use nexnum_engine::money::Micros;
 use nexnum_engine::time::Time;
 use nexnum_storage::{Ledger, LedgerId, Payload, RedbLedger, Salt, StorageError};
+
+#[path = "../engine/tests/common/sealed.rs"]
+#[allow(dead_code, unreachable_pub, reason = "a bench takes what it needs")]
+mod sealed;
+
+use sealed::{make_day_key, message};
 
 /// How messages come here.
 const POLLED: Arrival = Arrival {
@@ -88,6 +94,7 @@ impl Writer {
     }
 
     fn open_market(&mut self) {
+        self.execute(&make_day_key());
         self.execute(&Command::RegisterProvider(RegisterProvider {
             name: "own".into(),
             kind: ProviderKind::Own,
@@ -134,12 +141,7 @@ impl Writer {
             timings: TIMINGS,
             idempotency: Some(Idempotency { key: digest(number), fingerprint: 1 }),
         }));
-        let message = Incoming {
-            digest: digest(number),
-            sender: "Telegram".into(),
-            text: "Telegram code 12345".into(),
-            code: "12345".into(),
-        };
+        let message = message(digest(number), ["Telegram", "Telegram code 12345", "12345"]);
         self.execute(&Command::IngestMessage(IngestMessage {
             order,
             message,

@@ -3,9 +3,9 @@
 //! Leaves to others: what a body says, which is the rooms' concern.
 
 use std::fmt;
-use std::sync::Arc;
 
 use crate::ids::ProviderId;
+use crate::sealed::SealedValue;
 use crate::time::Time;
 
 /// A callback as it came in.
@@ -17,8 +17,8 @@ pub struct Callback {
     pub received_at: Time,
     /// What the sender says that the body is; may be empty.
     pub content_type: Box<str>,
-    /// The body, byte by byte.
-    pub body: Arc<[u8]>,
+    /// The body, byte by byte, sealed.
+    pub sealed: SealedValue,
     /// Why it could not be processed; `None` while it waits.
     pub failure: Option<CallbackFailure>,
 }
@@ -26,7 +26,7 @@ pub struct Callback {
 /// Prints no body: messages stay out of logs.
 impl fmt::Debug for Callback {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (len, failure) = (self.body.len(), self.failure);
+        let (len, failure) = (self.sealed.clear_len(), self.failure);
         write!(f, "Callback({len} bytes, {failure:?})")
     }
 }

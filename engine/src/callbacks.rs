@@ -4,7 +4,6 @@
 //! Leaves to others: which of them are dropped (`decide`).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use crate::callback::{Callback, CallbackFailure, CallbackOutcome};
 use crate::event::CallbackEvent;
@@ -107,7 +106,7 @@ impl Callbacks {
                 break;
             }
             count -= 1;
-            bytes -= callback.body.len();
+            bytes -= callback.sealed.clear_len();
             over += 1;
         }
         over
@@ -127,12 +126,12 @@ impl Callbacks {
     /// If it does not fit.
     pub fn follow(&mut self, at: Time, event: &CallbackEvent) -> Vec<(CallbackId, Time)> {
         match event {
-            CallbackEvent::CallbackReceived { callback, provider, key, content_type, body } => {
+            CallbackEvent::CallbackReceived { callback, provider, key, content_type, sealed } => {
                 let received = Callback {
                     provider: *provider,
                     received_at: at,
                     content_type: content_type.clone(),
-                    body: Arc::clone(body),
+                    sealed: sealed.clone(),
                     failure: None,
                 };
                 self.receive(*callback, *key, received);
@@ -186,7 +185,7 @@ impl Callbacks {
         let callback = self.kept.remove(&id).expect("what is processed is kept");
         if let Some(failure) = callback.failure {
             assert_ne!(outcome, CallbackOutcome::Failed(failure), "a failure is told once");
-            self.count_out(id, failure, callback.body.len());
+            self.count_out(id, failure, callback.sealed.clear_len());
         }
         let CallbackOutcome::Failed(failure) = outcome else {
             assert_eq!(dropped, 0, "what leaves needs no room");
@@ -197,7 +196,7 @@ impl Callbacks {
         let mut lost = Vec::new();
         for _ in 0..dropped {
             let oldest = self.of_kind(failure).next();
-            let oldest = oldest.map(|(id, kept)| (id, kept.received_at, kept.body.len()));
+            let oldest = oldest.map(|(id, kept)| (id, kept.received_at, kept.sealed.clear_len()));
             let (oldest, received_at, len) = oldest.expect("so many are kept");
             self.kept.remove(&oldest);
             self.forget(oldest);
@@ -223,7 +222,9 @@ impl Callbacks {
             Some(failure) if failure.is_refusal() => {
                 self.refused.insert(id);
             }
-            Some(_) => self.failed = (self.failed.0 + 1, self.failed.1 + callback.body.len()),
+            Some(_) => {
+                self.failed = (self.failed.0 + 1, self.failed.1 + callback.sealed.clear_len())
+            }
             None => {}
         }
         self.kept.insert(id, callback);

@@ -23,6 +23,8 @@ pub enum Reject {
     UnknownOrder,
     /// No such callback.
     UnknownCallback,
+    /// What is sealed names a key that does not live, or that does not seal such values.
+    UnknownSealKey,
     /// The name is taken.
     NameTaken,
     /// A name, text or list is empty or above its bound.
@@ -94,6 +96,7 @@ impl Reject {
             Self::UnknownOffer => "unknown_offer",
             Self::UnknownOrder => "not_found",
             Self::UnknownCallback => "unknown_callback",
+            Self::UnknownSealKey => "unknown_sealing_key",
             Self::NameTaken => "name_taken",
             Self::OutOfBounds(_) => "invalid_field",
             Self::AmountOutOfRange(_) => "amount_out_of_range",

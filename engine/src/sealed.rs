@@ -10,6 +10,9 @@ use std::sync::Arc;
 use crate::ids::{AccountId, OfferId, OrderId, PersonId};
 use crate::limits::{CALLBACK_LEN_MAX, NAME_LEN_MAX, REFERENCE_LEN_MAX, TEXT_LEN_MAX};
 
+/// Bytes of the cipher's tag, behind the encrypted text.
+pub const TAG_LEN: usize = 16;
+
 /// The name of a key that values are sealed under: 128 random bits, never given to another key.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyHandle(pub u128);
@@ -57,12 +60,8 @@ pub enum KeyOwner {
 /// What a sealed value is. It is authenticated with the value, so that none opens as another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// A message's text.
-    Text,
-    /// A message's code.
-    Code,
-    /// A message's sender.
-    Sender,
+    /// What a message says: its sender, its text and its code, those that came together.
+    Message,
     /// A phone number.
     Number,
     /// Where money is paid to, or a person reached.
@@ -84,9 +83,7 @@ impl Purpose {
     #[must_use]
     pub const fn tag(self) -> u8 {
         match self {
-            Self::Text => 1,
-            Self::Code => 2,
-            Self::Sender => 3,
+            Self::Message => 2,
             Self::Number => 4,
             Self::Address => 5,
             Self::Reason => 6,
@@ -101,8 +98,10 @@ impl Purpose {
     #[must_use]
     pub const fn len_max(self) -> usize {
         match self {
-            Self::Text | Self::Address | Self::Reason | Self::EndUser => TEXT_LEN_MAX,
-            Self::Code | Self::Sender | Self::Number | Self::Name => NAME_LEN_MAX,
+            // Two bytes before each part say how long it is.
+            Self::Message => TEXT_LEN_MAX + 2 * NAME_LEN_MAX + 6,
+            Self::Address | Self::Reason | Self::EndUser => TEXT_LEN_MAX,
+            Self::Number | Self::Name => NAME_LEN_MAX,
             Self::Reference => REFERENCE_LEN_MAX,
             Self::CallbackBody => CALLBACK_LEN_MAX,
         }
@@ -118,8 +117,22 @@ pub struct SealedValue {
     pub nonce: [u8; 24],
     /// Stands for the subkey: with it no other subkey opens the value.
     pub commitment: [u8; 32],
-    /// The text, encrypted, with its tag of 16 bytes.
+    /// The text, encrypted, with its tag of [`TAG_LEN`] bytes.
     pub ciphertext: Arc<[u8]>,
+}
+
+impl SealedValue {
+    /// Bytes of the clear text.
+    #[must_use]
+    pub fn clear_len(&self) -> usize {
+        self.ciphertext.len().saturating_sub(TAG_LEN)
+    }
+
+    /// Whether it may be what is sealed for a purpose, as far as its length says.
+    #[must_use]
+    pub fn fits(&self, purpose: Purpose) -> bool {
+        (TAG_LEN..=TAG_LEN + purpose.len_max()).contains(&self.ciphertext.len())
+    }
 }
 
 /// Shows the key's name and the length alone.

@@ -3,11 +3,12 @@
 mod common;
 
 use common::proof::Recorded;
+use common::sealed::{make_day_key, message};
 use nexnum_engine::audit::audit;
 use nexnum_engine::book::Book;
 use nexnum_engine::command::{
-    AssignNumber, Caller, Cancel, Command, Deposit, Incoming, IngestMessage, ListOffers,
-    NewPayment, NextAttempt, OpenAccount, PlaceOrder, Pulse, RegisterProvider, Timings,
+    AssignNumber, Caller, Cancel, Command, Deposit, IngestMessage, ListOffers, NewPayment,
+    NextAttempt, OpenAccount, PlaceOrder, Pulse, RegisterProvider, Timings,
 };
 use nexnum_engine::event::{
     Arrival, Event, Legs, MessageIdentity, MessageKind, MessageWay, MoneyEvent, MoveKind, Moved,
@@ -35,6 +36,7 @@ impl Market {
     fn open() -> Self {
         let mut market = Self { recorded: Recorded::new(Policy::default()), now: START };
         let product = Product { country: CountryId(1), service: ServiceId(1) };
+        market.run(make_day_key());
         market.run(OpenAccount { name: "ann".into(), credit_limit: Micros::ZERO });
         let payment = NewPayment::new("bank", Micros(100), 1);
         market.run(Deposit { account: ANN, payment, sealed: None });
@@ -145,7 +147,7 @@ fn bonus_pays_like_money() {
     market.assign();
     market.run(IngestMessage {
         order: OrderId(1),
-        message: Incoming { digest: 1, sender: "".into(), text: "1234".into(), code: "".into() },
+        message: message(1, ["", "1234", ""]),
         arrival: Arrival {
             way: MessageWay::Status,
             kind: MessageKind::Sms,

@@ -5,6 +5,7 @@ mod common;
 use common::arbitrary::{Arbitrary, START};
 use common::model::Model;
 use common::proof::Recorded;
+use common::sealed::sealed;
 use nexnum_engine::callback::{CallbackFailure, CallbackOutcome};
 use nexnum_engine::command::{
     AcceptClock, BeginEpoch, Command, Deposit, Effect, FailOrder, NewPayment, OpenLedger,
@@ -136,9 +137,9 @@ fn refused_callbacks_fill_neither_the_ledger_nor_the_place_of_those_that_failed(
     let mut key = 0;
     let mut post = |recorded: &mut Recorded, at: Time, failure| {
         key += 1;
-        let (content_type, body) = ("".into(), b"{"[..].into());
+        let (content_type, sealed) = ("".into(), sealed(1));
         let received =
-            ReceiveCallback { provider: ProviderId(1), key, content_type, body, failure };
+            ReceiveCallback { provider: ProviderId(1), key, content_type, sealed, failure };
         recorded.execute(at, &received.into())
     };
     let forged = Some(CallbackFailure::InvalidSignature);
@@ -165,10 +166,10 @@ fn refused_callbacks_fill_neither_the_ledger_nor_the_place_of_those_that_failed(
 fn a_callback_that_is_kept_is_known_by_its_key_however_many_come_after_it() {
     let mut recorded = market();
     let post = |recorded: &mut Recorded, key: u64, failure| {
-        let (content_type, body) = ("".into(), b"{"[..].into());
+        let (content_type, sealed) = ("".into(), sealed(1));
         let key = u128::from(key);
         let received =
-            ReceiveCallback { provider: ProviderId(1), key, content_type, body, failure };
+            ReceiveCallback { provider: ProviderId(1), key, content_type, sealed, failure };
         recorded.execute(START, &received.into()).unwrap()
     };
     let settle = |recorded: &mut Recorded, callback, outcome| {

@@ -28,6 +28,10 @@ pub(super) fn of_reject(reject: Reject) -> Problem {
         Reject::UnknownOffer => plain(S::NOT_FOUND, "There is no such offer"),
         Reject::UnknownOrder => plain(S::NOT_FOUND, "There is no such order"),
         Reject::UnknownCallback => plain(S::NOT_FOUND, "There is no such callback"),
+        // Its key was destroyed between the sealing and the engine's look.
+        Reject::UnknownSealKey => {
+            plain(S::SERVICE_UNAVAILABLE, "What was sealed cannot be kept").retry_after(1)
+        }
         Reject::NameTaken => plain(S::CONFLICT, "Another account has this name"),
         Reject::OutOfBounds(field) => {
             plain(S::BAD_REQUEST, "A field has an invalid value").param(field).detail(length(field))
@@ -82,8 +86,7 @@ pub(super) fn of_reject(reject: Reject) -> Problem {
 fn length(field: &str) -> String {
     match field {
         "numbers" | "offers" | "terms" => format!("must have 1 to {ROWS_MAX} entries"),
-        "text" => format!("must be 1 to {TEXT_LEN_MAX} bytes"),
-        "sender" | "code" => format!("must be at most {NAME_LEN_MAX} bytes"),
+        "message" => format!("must have a text of at most {TEXT_LEN_MAX} bytes, or a code"),
         _ => format!("must be 1 to {NAME_LEN_MAX} bytes without control characters"),
     }
 }
@@ -149,6 +152,9 @@ pub(super) fn of_callback(refusal: CallbackRefusal) -> Problem {
         CallbackRefusal::UnknownService => parse::unknown_service(),
         CallbackRefusal::NamesOther => of_refusal(Refusal::OtherService)
             .detail("the callback names another service itself: process it without one"),
+        CallbackRefusal::Forgotten => Problem::not_found(
+            "the callback is past its time: what it says is forgotten; discard it",
+        ),
         CallbackRefusal::Refused(Refusal::NotFound) => {
             Problem::not_found("no callback of this id is kept: it may have been processed")
         }

@@ -14,7 +14,9 @@ pub mod index_key;
 pub mod master_key;
 pub mod read_model;
 pub mod recent;
+mod refused;
 pub mod replay;
+mod seal;
 pub mod seal_keys;
 pub mod sealing;
 pub mod search;
@@ -38,10 +40,11 @@ use crate::supervisor::Supervisor;
 
 use self::history::History;
 use self::read_model::ReadModel;
+use self::sealing::Sealing;
 use self::search::Search;
 use self::sequencer::Handle;
 
-pub use send::Refused;
+pub use refused::Refused;
 pub use stopping::Stopping;
 pub use threads::{Started, Threads, UnderWay, start};
 
@@ -59,6 +62,8 @@ pub struct Market {
     pub handle: Handle,
     /// What is durable.
     pub read_model: Arc<ReadModel>,
+    /// What seals and opens what can be forgotten.
+    pub sealing: Sealing,
     /// Prices and live stock.
     pub grid: Arc<Grid>,
     /// The catalogue by its words, with what is on sale.

@@ -1,15 +1,14 @@
 //! Values that can be forgotten, sealed under the keys of their owners; and digests that find them.
 //!
 //! Promises: an owner's key is durable in its file, and its making in the ledger, before anything is
-//! sealed under it; an owner has one key at a time. When keys end is left to others
-//! ([`super::seal_keys`] at a start).
+//! sealed under it; an owner has one key at a time. The keys of days are in memory while they live,
+//! so that a message is sealed and opened without a look at the disk. When keys end is left to
+//! others ([`super::seal_keys`] at a start).
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
 use nexnum_engine::command::MakeSealKey;
-use nexnum_engine::group::Origin;
 use nexnum_engine::ids::OrderId;
 use nexnum_engine::sealed::{KeyHandle, KeyOwner, Purpose, SealedValue};
 use nexnum_storage::index_key::{IndexKey, Indexed};
@@ -17,12 +16,13 @@ use nexnum_storage::keys::{KeyFolder, draw_handle};
 use nexnum_storage::sealed::{NONCE_LEN, SealError, SealedPlace, SealingKey};
 use nexnum_storage::secrets::{MasterKey, SecretBytes};
 use nexnum_storage::{LedgerId, StorageError};
+use papaya::HashMap;
 use tokio::sync::Mutex;
 
 use super::boot_error::BootError;
 use super::folder::{self, Opened};
 use super::index_key;
-use super::{Market, Refused};
+use super::refused::Refused;
 use crate::keys::{NoRandomness, random_bytes};
 
 /// Why a value was not sealed or opened.
@@ -45,6 +45,19 @@ pub enum SealingError {
     CutOff,
 }
 
+impl From<SealingError> for Refused {
+    /// Nothing happened, and it may be tried again.
+    fn from(error: SealingError) -> Self {
+        match error {
+            SealingError::Refused(refused) => refused,
+            error => {
+                tracing::error!(%error, "a value could not be sealed");
+                Self::Busy
+            }
+        }
+    }
+}
+
 /// What seals and opens.
 #[derive(Clone)]
 pub struct Sealing(Arc<Inner>);
@@ -54,8 +67,12 @@ struct Inner {
     ledger: LedgerId,
     master: MasterKey,
     index: IndexKey,
-    /// The keys that live, by whose they are. Locked while one is made.
-    owners: Mutex<HashMap<KeyOwner, KeyHandle>>,
+    /// The keys that live, by whose they are.
+    owners: HashMap<KeyOwner, KeyHandle>,
+    /// Those of days themselves. There are as many as days in a retention.
+    days: HashMap<KeyHandle, SealingKey>,
+    /// Held while a key is made.
+    making: Mutex<()>,
 }
 
 impl fmt::Debug for Sealing {
@@ -68,19 +85,23 @@ impl Sealing {
     /// That of a folder whose keys are settled.
     ///
     /// # Errors
-    /// As [`index_key::of`]; or the master key cannot be read.
+    /// As [`index_key::of`]; the master key or a day's key cannot be read.
     pub fn open(opened: &Opened) -> Result<Self, BootError> {
         let (folder, state) = (&opened.folder, opened.engine.state());
         let index = index_key::of(&folder::secrets(folder)?, folder, state)?;
-        let ledger = opened.ledger.id();
-        let owners = state.seal_keys().iter().map(|(handle, owner)| (owner, handle)).collect();
-        Ok(Self(Arc::new(Inner {
-            keys: KeyFolder::at(&folder.keys(), ledger),
-            ledger,
-            master: folder.read_master_key()?,
-            index,
-            owners: Mutex::new(owners),
-        })))
+        let (ledger, master) = (opened.ledger.id(), folder.read_master_key()?);
+        let keys = KeyFolder::at(&folder.keys(), ledger);
+        let (owners, days) = (HashMap::new(), HashMap::new());
+        for (handle, owner) in state.seal_keys().iter() {
+            owners.pin().insert(owner, handle);
+            if matches!(owner, KeyOwner::Day(_))
+                && let Some(key) = keys.read(&master, handle)?
+            {
+                days.pin().insert(handle, key);
+            }
+        }
+        let making = Mutex::default();
+        Ok(Self(Arc::new(Inner { keys, ledger, master, index, owners, days, making })))
     }
 
     /// The digest of a payment by its rail and its reference.
@@ -89,20 +110,18 @@ impl Sealing {
         self.0.index.digest(Indexed::Payment, &[rail.as_bytes(), reference.as_bytes()])
     }
 
-    /// Seals a text under its owner's key, which is made if there is none.
+    /// Opens what is sealed under a day's key; `None` if that was destroyed.
     ///
     /// # Errors
-    /// [`SealingError`].
-    pub async fn seal(
+    /// [`SealError`].
+    pub fn open_of_day(
         &self,
-        market: &Market,
-        owner: KeyOwner,
         purpose: Purpose,
-        clear: &[u8],
-    ) -> Result<SealedValue, SealingError> {
-        let key = self.key_of(market, owner).await?;
-        let nonce: [u8; NONCE_LEN] = random_bytes()?;
-        Ok(key.seal(&self.place(purpose, None), clear, nonce)?)
+        order: Option<OrderId>,
+        value: &SealedValue,
+    ) -> Result<Option<SecretBytes>, SealError> {
+        let Some(key) = self.day(value.handle) else { return Ok(None) };
+        key.open(&self.place(purpose, order), value).map(Some)
     }
 
     /// Opens a value; `None` if its key was destroyed.
@@ -119,32 +138,72 @@ impl Sealing {
         Ok(Some(key.open(&self.place(purpose, order), value)?))
     }
 
+    /// Seals a text under its owner's key, of an order where it is of one. An owner without a key gets
+    /// one, whose making `record` writes down.
+    ///
+    /// # Errors
+    /// [`SealingError`].
+    pub(super) async fn seal(
+        &self,
+        owner: KeyOwner,
+        (purpose, order): (Purpose, Option<OrderId>),
+        clear: &[u8],
+        record: impl AsyncFnOnce(MakeSealKey) -> Result<(), Refused>,
+    ) -> Result<SealedValue, SealingError> {
+        let key = self.key_of(owner, record).await?;
+        let nonce: [u8; NONCE_LEN] = random_bytes()?;
+        Ok(key.seal(&self.place(purpose, order), clear, nonce)?)
+    }
+
     fn place(&self, purpose: Purpose, order: Option<OrderId>) -> SealedPlace {
         SealedPlace { ledger: self.0.ledger, purpose, order }
     }
 
-    async fn key_of(&self, market: &Market, owner: KeyOwner) -> Result<SealingKey, SealingError> {
-        let mut owners = self.0.owners.lock().await;
-        if let Some(handle) = owners.get(&owner) {
-            let handle = *handle;
-            drop(owners);
-            let path = self.0.keys.path().join(handle.to_string());
-            return self.read(handle).await?.ok_or(StorageError::Missing { path }.into());
+    fn day(&self, handle: KeyHandle) -> Option<SealingKey> {
+        self.0.days.pin().get(&handle).cloned()
+    }
+
+    /// The key of an owner, if it has one.
+    async fn known(&self, owner: KeyOwner) -> Result<Option<SealingKey>, SealingError> {
+        let Some(handle) = self.0.owners.pin().get(&owner).copied() else { return Ok(None) };
+        let key = match self.day(handle) {
+            Some(key) => Some(key),
+            None => self.read(handle).await?,
+        };
+        let path = || self.0.keys.path().join(handle.to_string());
+        key.map(Some).ok_or_else(|| StorageError::Missing { path: path() }.into())
+    }
+
+    /// The key of an owner; one that has none gets one, whose making `record` writes down.
+    async fn key_of(
+        &self,
+        owner: KeyOwner,
+        record: impl AsyncFnOnce(MakeSealKey) -> Result<(), Refused>,
+    ) -> Result<SealingKey, SealingError> {
+        if let Some(key) = self.known(owner).await? {
+            return Ok(key);
+        }
+        let _making = self.0.making.lock().await;
+        // Another one may have made it meanwhile.
+        if let Some(key) = self.known(owner).await? {
+            return Ok(key);
         }
         // 1. The file, durable under its name.
         let handle = draw_handle()?;
         let key = self.blocking(move |it| it.keys.make(&it.master, handle, owner)).await?;
         // 2. The ledger. What it has not taken leaves no file behind; where that is not known, the next
         // start sweeps it.
-        let made = market.execute(Origin::SYSTEM, MakeSealKey { handle, owner }).await;
-        if let Err(refused) = made {
+        if let Err(refused) = record(MakeSealKey { handle, owner }).await {
             if refused != Refused::Stopped {
                 self.blocking(move |it| it.keys.destroy(handle)).await?;
             }
             return Err(SealingError::Refused(refused));
         }
         // 3. Only now it may seal.
-        owners.insert(owner, handle);
+        if matches!(owner, KeyOwner::Day(_)) {
+            self.0.days.pin().insert(handle, key.clone());
+        }
+        self.0.owners.pin().insert(owner, handle);
         Ok(key)
     }
 

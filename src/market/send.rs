@@ -8,38 +8,13 @@ use nexnum_engine::reject::Reject;
 use nexnum_engine::time::Time;
 
 use super::Market;
+use super::refused::Refused;
 use super::sequencer::SendError;
 
 /// First pause before a command is sent again to a full inbox: it drains in milliseconds.
 const BUSY_PAUSE: Duration = Duration::from_millis(5);
 /// Longest pause before a command is sent again.
 pub const BUSY_PAUSE_MAX: Duration = Duration::from_millis(500);
-
-/// Why a command did nothing, or is not known to have done anything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
-    /// The engine refused.
-    Rejected(Reject),
-    /// Too many commands are waiting: nothing happened.
-    Busy,
-    /// The engine has stopped: the outcome is unknown.
-    Stopped,
-}
-
-impl From<SendError> for Refused {
-    fn from(error: SendError) -> Self {
-        match error {
-            SendError::Busy => Self::Busy,
-            SendError::Stopped => Self::Stopped,
-        }
-    }
-}
-
-impl From<Reject> for Refused {
-    fn from(reject: Reject) -> Self {
-        Self::Rejected(reject)
-    }
-}
 
 impl Market {
     /// Sends a command that an origin brings, once, and gives its answer.
@@ -90,6 +65,7 @@ impl Market {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::market::sealing::Sealing;
     use crate::market::{Threads, folder, start};
     use nexnum_engine::command::NameCarrier;
     use nexnum_engine::group::Actor;
@@ -99,7 +75,8 @@ mod tests {
     fn started(folder: &TempDir) -> (Market, Threads) {
         folder::init(&folder.path().join("market")).unwrap();
         let opened = folder::open(&folder.path().join("market"), |_| {}).unwrap();
-        let started = start(opened, Policy::default(), 1_000);
+        let sealing = Sealing::open(&opened).unwrap();
+        let started = start(opened, sealing, Policy::default(), 1_000);
         (started.market, started.threads)
     }
 

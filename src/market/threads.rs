@@ -16,6 +16,7 @@ use super::folder::{self, Opened};
 use super::grid_follower::{GridFollower, OpenClaim};
 use super::history::{Follower, History};
 use super::read_model::ReadModel;
+use super::sealing::Sealing;
 use super::search::Search;
 use super::sequencer::{Sequencer, SequencerSetup};
 use super::snapshot::Snapshots;
@@ -65,7 +66,7 @@ pub struct Threads {
 
 /// Starts a market on an opened folder: a snapshot is written every `snapshot_every` events.
 #[must_use]
-pub fn start(opened: Opened, policy: Policy, snapshot_every: u64) -> Started {
+pub fn start(opened: Opened, sealing: Sealing, policy: Policy, snapshot_every: u64) -> Started {
     // 1. What readers see of the replayed state, all of which is durable.
     let state = opened.engine.state();
     let catalog = Catalog::load();
@@ -109,11 +110,10 @@ pub fn start(opened: Opened, policy: Policy, snapshot_every: u64) -> Started {
         &supervisor,
         end_without_history,
     );
-    let published = read_model.published();
     let snapshots = Snapshots::start(
         folder.clone(),
         reader.clone(),
-        published,
+        read_model.published(),
         opened.snapshot,
         snapshot_every,
         &supervisor,
@@ -124,6 +124,7 @@ pub fn start(opened: Opened, policy: Policy, snapshot_every: u64) -> Started {
         ids,
         handle,
         read_model,
+        sealing,
         grid,
         search,
         history,

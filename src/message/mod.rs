@@ -12,5 +12,6 @@ pub mod named;
 mod named_tables;
 pub mod number;
 pub mod repeated;
+pub mod said;
 mod transfer;
 pub mod unseen;

@@ -7,7 +7,6 @@ mod wallet;
 use nexnum_storage::reader::Reader;
 
 use crate::market::Market;
-use crate::market::sealing::Sealing;
 
 pub use payment::{DEFAULT_RAIL, PaymentError, PaymentRecorded, StatedPayment, converts};
 pub use statement::{PaymentView, StatementError};
@@ -18,8 +17,6 @@ pub use wallet::TransactionsPage;
 pub struct Money {
     /// The market whose wallets these are.
     pub market: Market,
-    /// What seals references of payments.
-    pub sealing: Sealing,
     /// The ledger, for what statements say of payments.
     pub ledger: Reader,
 }

@@ -115,7 +115,7 @@ impl Money {
             return Err(Refused::Rejected(Reject::UnknownAccount).into());
         }
         let (owner, reference) = (KeyOwner::Money(account), stated.reference.as_bytes());
-        let sealed = self.sealing.seal(&self.market, owner, Purpose::Reference, reference).await?;
+        let sealed = self.market.seal(owner, (Purpose::Reference, None), reference).await?;
         let (payment, sealed) = (self.payment(stated), Some(sealed));
         let effect = self.market.execute(origin, Deposit { account, payment, sealed }).await?;
         Ok(effect.into())
@@ -154,7 +154,7 @@ impl Money {
 
     fn payment(&self, stated: &StatedPayment) -> NewPayment {
         let StatedPayment { rail, amount, foreign, reference } = stated.clone();
-        let reference = self.sealing.payment(&rail, &reference);
+        let reference = self.market.sealing.payment(&rail, &reference);
         NewPayment { rail, amount, foreign, reference }
     }
 }

@@ -59,7 +59,9 @@ impl Money {
         let found = tokio::task::spawn_blocking(move || find(&ledger, at)).await;
         let (payment, sealed) = found.map_err(|_| StatementError::CutOff)??;
         let reference = match sealed {
-            Some(sealed) => self.sealing.open_value(Purpose::Reference, None, &sealed).await?,
+            Some(sealed) => {
+                self.market.sealing.open_value(Purpose::Reference, None, &sealed).await?
+            }
             None => None,
         };
         let reference = reference.map(|text| String::from_utf8_lossy(text.expose()).into_owned());

@@ -5,7 +5,6 @@ use std::fmt;
 
 use nexnum_driver::ReceivedMessage;
 use nexnum_engine::catalog::Service;
-use nexnum_engine::command::Incoming;
 use nexnum_engine::event::{Arrival, MessageIdentity, MessageKind, MessageWay};
 use nexnum_engine::limits::{NAME_LEN_MAX, TEXT_LEN_MAX};
 
@@ -13,6 +12,7 @@ use crate::message::extract::{self, Readable};
 use crate::message::fit::fit;
 use crate::message::identity::Parts;
 use crate::message::named::{self, Naming};
+use crate::message::said::Said;
 use crate::message::unseen::is_placeholder;
 
 /// A message as its source gave it; a sender or text that the source does not have is empty.
@@ -80,14 +80,10 @@ pub(super) fn arrival(
     Arrival { way, kind: MessageKind::Sms, identity, names_service }
 }
 
-/// A message as the engine takes it.
-pub(super) fn incoming(sender: &str, readable: &Readable<'_>, digest: u128) -> Incoming {
-    Incoming {
-        digest,
-        sender: clipped(sender, NAME_LEN_MAX).into(),
-        text: (&*readable.text).into(),
-        code: readable.code.clone(),
-    }
+/// What an order keeps of what a message says.
+pub(super) fn said(sender: &str, readable: &Readable<'_>) -> Said {
+    let sender = clipped(sender, NAME_LEN_MAX).into();
+    Said { sender, text: (&*readable.text).into(), code: readable.code.clone() }
 }
 
 /// The beginning of a text, at most so many bytes and whole characters.
@@ -111,9 +107,9 @@ mod tests {
         }
     }
 
-    fn taken(message: &ReceivedMessage) -> Incoming {
+    fn taken(message: &ReceivedMessage) -> Said {
         let polled = polled(message);
-        incoming(polled.sender, &read(&polled).1, 1)
+        said(polled.sender, &read(&polled).1)
     }
 
     #[test]

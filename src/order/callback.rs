@@ -10,12 +10,14 @@ use nexnum_engine::group::{Actor, Origin};
 use nexnum_engine::ids::{CallbackId, ProviderId, ServiceId};
 use nexnum_engine::limits::CALLBACK_LEN_MAX;
 use nexnum_engine::reject::Reject;
+use nexnum_engine::sealed::Purpose;
 use nexnum_engine::time::Time;
 
 use super::Orders;
 use super::arrived::Arrived;
 use super::ingest::{Ingested, Posted};
 use super::refusal::Refusal;
+use super::texts::callback_body;
 use crate::attention::{AttentionKind, AttentionSubject};
 use crate::json::{JsonFault, JsonFaultKind};
 use crate::market::Refused;
@@ -60,6 +62,8 @@ pub enum CallbackRefusal {
     UnknownService,
     /// The operator names a service, and it names another one itself.
     NamesOther,
+    /// It is past its retention: what it says is forgotten.
+    Forgotten,
     /// No order takes it, or the engine did not.
     Refused(Refusal),
 }
@@ -85,11 +89,12 @@ impl Orders {
         // 1. As it is, before anything is made of it.
         let read = callback::read(content_type, body);
         let (content_type, stored) = callback::stored(content_type, body, &read, CALLBACK_LEN_MAX);
+        let sealed = self.market.seal_of_day(Purpose::CallbackBody, None, &stored).await;
         let received = ReceiveCallback {
             provider,
             key: repeated::key(&read, body, self.market.clock.now()),
             content_type: content_type.into(),
-            body: stored.into(),
+            sealed: sealed.map_err(|error| Refusal::from(Refused::from(error)))?,
             failure: None,
         };
         let id =
@@ -120,10 +125,11 @@ impl Orders {
         word: OperatorsWord,
     ) -> Result<Processed, CallbackRefusal> {
         let kept = self.market.read_model.callbacks(|callbacks| callbacks.get(id).cloned());
-        let Callback { provider, content_type, body, failure, .. } =
-            kept.ok_or(Refusal::NotFound)?;
-        let read = callback::read(&content_type, &body);
-        let processed = self.process(origin, id, provider, (read, &body), word).await;
+        let kept = kept.ok_or(Refusal::NotFound)?;
+        let body = callback_body(&self.market.sealing, &kept).ok_or(CallbackRefusal::Forgotten)?;
+        let Callback { provider, content_type, failure, .. } = kept;
+        let read = callback::read(&content_type, body.expose());
+        let processed = self.process(origin, id, provider, (read, body.expose()), word).await;
         if failure.is_some_and(CallbackFailure::is_refusal) {
             self.report_refused();
         }
@@ -349,7 +355,9 @@ fn failure(refusal: &CallbackRefusal) -> Option<CallbackFailure> {
         CallbackRefusal::Refused(Refusal::OtherService) => Some(CallbackFailure::OtherService),
         CallbackRefusal::Refused(Refusal::Rejected(_)) => Some(CallbackFailure::InvalidField),
         // It stays as it is.
-        CallbackRefusal::NamesOther | CallbackRefusal::Refused(_) => None,
+        CallbackRefusal::NamesOther | CallbackRefusal::Forgotten | CallbackRefusal::Refused(_) => {
+            None
+        }
     }
 }
 

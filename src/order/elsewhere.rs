@@ -1,10 +1,10 @@
 //! What a number's other buyers have received: a provider that sells a number again may show what
 //! it received before.
 
-use nexnum_engine::order::Order;
 use nexnum_engine::time::Time;
 
-use super::{Orders, received};
+use super::Orders;
+use super::received::{self, Received};
 use crate::message::extract::Readable;
 use crate::message::identity::{self, Parts};
 
@@ -13,14 +13,15 @@ impl Orders {
     /// `awaited` if its own buyer has asked for another one since.
     pub(super) fn is_anothers(
         &self,
-        order: &Order,
+        order: &Received,
         (parts, readable): (&Parts<'_>, &Readable<'_>),
         awaited: bool,
     ) -> bool {
         let Some(assignment) = &order.assignment else { return false };
-        let (model, now) = (&self.market.read_model, self.market.clock.now());
-        let others = model.all_holders(assignment.number).into_iter();
-        let mut others = others.filter(|id| *id != order.id).filter_map(|id| model.order(id));
+        let (market, now) = (&self.market, self.market.clock.now());
+        let others = market.read_model.all_holders(assignment.number).into_iter();
+        let mut others =
+            others.filter(|id| *id != order.id).filter_map(|id| Received::of(market, id));
         others.any(|other| {
             // An id is one message's at its provider alone.
             if parts.id.is_some() && other.provider == order.provider {
@@ -33,6 +34,6 @@ impl Orders {
 }
 
 /// When an order received what is the same, as far as both state it.
-fn came_alike(order: &Order, parts: &Parts<'_>, readable: &Readable<'_>) -> Option<Time> {
+fn came_alike(order: &Received, parts: &Parts<'_>, readable: &Readable<'_>) -> Option<Time> {
     received::at(order, received::alike(order, parts.sender, readable)?)
 }

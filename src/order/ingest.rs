@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use nexnum_driver::{ErrorKind, ExternalState, Op, ProviderError, StatusReport};
-use nexnum_engine::activation::{ActivationState, Message};
+use nexnum_engine::activation::{ActivationState, Message, SealedParts};
 use nexnum_engine::command::{CompleteMessage, Incoming, IngestMessage};
 use nexnum_engine::event::{Arrival, MessageWay, ProviderWord};
 use nexnum_engine::group::Origin;
@@ -15,17 +15,21 @@ use nexnum_engine::ids::{CallbackId, Number, OrderId, ProviderId, ServiceId};
 use nexnum_engine::limits::MESSAGES_MAX;
 use nexnum_engine::order::Order;
 use nexnum_engine::reject::Reject;
+use nexnum_engine::sealed::Purpose;
 use nexnum_engine::time::Time;
 
-use super::arrived::{Arrived, arrival, incoming, polled, read, says};
+use super::arrived::{Arrived, arrival, polled, read, said, says};
+use super::received::{self, Received};
 use super::refusal::Refusal;
-use super::{Orders, misfit, received};
+use super::{Orders, misfit};
 use crate::market::Refused;
+use crate::market::sealing::SealingError;
 use crate::market::sequencer::SendError;
 use crate::message::extract::Readable;
 use crate::message::holder::{self, Holder};
 use crate::message::identity::{self, Came, Counted, Look, Parts, PollReply, Signs, Verdict};
 use crate::message::named::{self, Naming};
+use crate::message::said::Said;
 use crate::provider::connected::{Connected, Failure};
 use crate::provider::consequence::{self, Standing};
 
@@ -131,7 +135,8 @@ impl Orders {
             };
             // 2. The engine knows more: what came to the number before the orders in memory, or
             // a moment ago. The sender repeats what found no room: a callback does not wait.
-            let message = incoming(parts.sender, &readable, digest);
+            let said = said(parts.sender, &readable);
+            let message = self.incoming(order.id, digest, &said).await.map_err(Refused::from)?;
             let arrival = self.arrival(&order, MessageWay::Callback, (&parts, &readable));
             let command = IngestMessage { order: order.id, message, arrival, callback };
             match self.market.execute(origin, command).await {
@@ -148,7 +153,7 @@ impl Orders {
     fn ingested(&self, order: OrderId, digest: u128, awaited: bool) -> Ingested {
         let Some(order) = self.market.read_model.order(order) else { return Ingested::Late };
         let is_it = |known: &Message| known.digest == digest && !known.late;
-        if order.messages.last().is_some_and(|it| awaited && is_it(it) && it.code.is_empty()) {
+        if order.messages.last().is_some_and(|it| awaited && is_it(it) && !it.has().code) {
             self.kept_wishes.note(&order);
         }
         if order.messages.iter().any(is_it) { Ingested::Accepted } else { Ingested::Late }
@@ -207,7 +212,7 @@ impl Orders {
         let signs = self.signs(connected, asked, report, look);
         self.count_copies_of_start(asked, &parts, &shown);
         for (at, (_, readable)) in shown.iter().enumerate() {
-            let Some(order) = self.market.read_model.order(asked.id) else { break };
+            let Some(order) = Received::of(&self.market, asked.id) else { break };
             let awaited = is_same_wish(asked, &order);
             let (reply, now) =
                 (PollReply { look, awaited, received, signs }, self.market.clock.now());
@@ -229,9 +234,9 @@ impl Orders {
                 }
                 Verdict::Unclear => return Err(Unseen::Unclear),
             };
-            let message = incoming(parts[at].sender, readable, digest);
+            let said = said(parts[at].sender, readable);
             let arrival = self.arrival(&order, look.way(), (&parts[at], readable));
-            self.ingest_polled(connected, &order, (message, arrival)).await?;
+            self.ingest_polled(connected, &order, (digest, &said, arrival)).await?;
         }
         Ok(report.state)
     }
@@ -247,9 +252,10 @@ impl Orders {
         if !self.spare_copies.is_first_reply(order.id) {
             return;
         }
+        let order = Received::new(&self.market, Arc::new(order.clone()));
         for at in 0..parts.len() {
-            let known = |at: usize| received::alike(order, parts[at].sender, &shown[at].1);
-            let counted = Counted::of(parts, at, |digest| received::at(order, digest), known);
+            let known = |at: usize| received::alike(&order, parts[at].sender, &shown[at].1);
+            let counted = Counted::of(parts, at, |digest| received::at(&order, digest), known);
             self.spare_copies.note(order.id, counted.first, counted.spare());
         }
     }
@@ -291,14 +297,16 @@ impl Orders {
     /// Brings what a message of an open order had lacked, and is shown of it now.
     async fn complete(
         &self,
-        order: &Order,
+        order: &Received,
         parts: &Parts<'_>,
         readable: &Readable<'_>,
     ) -> Result<(), Unseen> {
         let lacking =
             received::partial(order, parts, readable).filter(|_| !order.state.is_closed());
         let Some(known) = lacking else { return Ok(()) };
-        let message = incoming(parts.sender, readable, known.digest);
+        let said = said(parts.sender, readable);
+        let message = self.incoming(order.id, known.digest, &said).await;
+        let message = message.map_err(|_| Unseen::Busy)?;
         let until = self.market.clock.now().plus_ms(INGEST_MS);
         let command = CompleteMessage { order: order.id, message };
         match self.record(order, &command, until).await {
@@ -314,18 +322,17 @@ impl Orders {
         &self,
         connected: &Connected,
         order: &Order,
-        (message, arrival): (Incoming, Arrival),
+        (digest, said, arrival): (u128, &Said, Arrival),
     ) -> Result<(), Unseen> {
         if order.messages.len() >= MESSAGES_MAX {
-            return self.keep_over(connected, order, &message).await;
+            return self.keep_over(connected, order, digest, said).await;
         }
+        let message = self.incoming(order.id, digest, said).await.map_err(|_| Unseen::Busy)?;
         let command = IngestMessage { order: order.id, message, arrival, callback: None };
         match self.record(order, &command, self.market.clock.now().plus_ms(INGEST_MS)).await {
             Err(SendError::Busy | SendError::Stopped) => Err(Unseen::Busy),
             Ok(Ok(_) | Err(Reject::DuplicateMessage | Reject::UnknownOrder)) => Ok(()),
-            Ok(Err(Reject::Exhausted(_))) => {
-                self.keep_over(connected, order, &command.message).await
-            }
+            Ok(Err(Reject::Exhausted(_))) => self.keep_over(connected, order, digest, said).await,
             Ok(Err(reject)) => {
                 let text = format!("a message was refused: {}", reject.code());
                 let (at, op) = (self.market.clock.now(), Op::Status);
@@ -333,6 +340,18 @@ impl Orders {
                 Ok(())
             }
         }
+    }
+
+    /// A message as the engine takes it: what it says is sealed for its order.
+    async fn incoming(
+        &self,
+        order: OrderId,
+        digest: u128,
+        said: &Said,
+    ) -> Result<Incoming, SealingError> {
+        let bytes = said.to_bytes();
+        let sealed = self.market.seal_of_day(Purpose::Message, Some(order), &bytes).await?;
+        Ok(Incoming { digest, said: SealedParts { has: said.has(), sealed } })
     }
 
     fn arrival(
@@ -345,22 +364,20 @@ impl Orders {
     }
 
     /// The orders in memory on a number, newest first.
-    fn holders(&self, posted: Posted) -> Vec<Arc<Order>> {
-        let read_model = &self.market.read_model;
-        let holders = read_model.holders(posted.provider, posted.number);
-        holders.into_iter().rev().filter_map(|id| read_model.order(id)).collect()
+    fn holders(&self, posted: Posted) -> Vec<Received> {
+        let holders = self.market.read_model.holders(posted.provider, posted.number);
+        holders.into_iter().rev().filter_map(|id| Received::of(&self.market, id)).collect()
     }
 
     /// The one of these orders that a message is for: of those that were there when it came.
     fn holder(
         &self,
-        orders: &[Arc<Order>],
+        orders: &[Received],
         posted: Posted,
         message: &Arrived<'_>,
     ) -> Result<Arc<Order>, Refusal> {
-        let was_there =
-            |order: &&Arc<Order>| posted.came.is_none_or(|came| order.placed_at <= came);
-        let orders: Vec<_> = orders.iter().filter(was_there).cloned().collect();
+        let was_there = |order: &&Received| posted.came.is_none_or(|came| order.placed_at <= came);
+        let orders: Vec<_> = orders.iter().filter(was_there).map(Received::order).collect();
         let catalog = self.market.catalog;
         let all = orders.iter().filter_map(|order| catalog.service(order.product.service));
         let all: Vec<_> = all.collect();

@@ -39,6 +39,7 @@ mod single_flight;
 mod spare_copies;
 mod take_up;
 mod tasks;
+pub mod texts;
 mod unanswered;
 mod unknown;
 mod upstream;

@@ -3,10 +3,11 @@
 //! processed.
 
 use nexnum_engine::callback::CallbackFailure;
-use nexnum_engine::command::{Incoming, ReceiveCallback};
+use nexnum_engine::command::ReceiveCallback;
 use nexnum_engine::group::Actor;
 use nexnum_engine::limits::MESSAGES_MAX;
 use nexnum_engine::order::Order;
+use nexnum_engine::sealed::Purpose;
 
 use super::Orders;
 use super::ingest::Unseen;
@@ -14,6 +15,7 @@ use crate::attention::AttentionKind;
 use crate::digest;
 use crate::market::Refused;
 use crate::message::callback::PostedMessage;
+use crate::message::said::Said;
 use crate::provider::connected::Connected;
 
 impl Orders {
@@ -26,13 +28,15 @@ impl Orders {
         &self,
         connected: &Connected,
         order: &Order,
-        message: &Incoming,
+        digest: u128,
+        said: &Said,
     ) -> Result<(), Unseen> {
-        let (id, digest) = (order.id.0.to_le_bytes(), message.digest.to_le_bytes());
+        let (id, digest) = (order.id.0.to_le_bytes(), digest.to_le_bytes());
         let key = digest::of(&[b"message over", &id, &digest]);
-        let text = if message.text.is_empty() { &message.code } else { &message.text };
+        let Said { sender, text, code } = said;
+        let text = if text.is_empty() { code } else { text };
         let failure = CallbackFailure::TooManyMessages;
-        if self.keep(order, key, (&message.sender, text), failure).await? {
+        if self.keep(order, key, (sender, text), failure).await? {
             let text = format!(
                 "the order has {MESSAGES_MAX} messages: those beyond are kept, `nexnum callback \
                  list` shows them"
@@ -77,11 +81,12 @@ impl Orders {
             service: service.map(|service| service.slug.to_owned()),
         };
         let body = serde_json::to_vec(&posted).expect("strings have a JSON form");
+        let sealed = self.market.seal_of_day(Purpose::CallbackBody, None, &body).await;
         let received = ReceiveCallback {
             provider: order.provider,
             key,
             content_type: "application/json".into(),
-            body: body.into(),
+            sealed: sealed.map_err(|_| Unseen::Busy)?,
             failure: Some(failure),
         };
         match self.market.execute(Actor::Worker(order.provider), received).await {

@@ -6,9 +6,10 @@ use nexnum_engine::order::Order;
 use nexnum_engine::time::Time;
 
 use super::Orders;
-use super::received;
+use super::received::{self, Received};
 use crate::message::extract::Readable;
 use crate::message::identity::{self, Came, Parts, Verdict};
+use crate::message::said::Said;
 
 impl Orders {
     /// True if a posted message with a code may be another one though it is equal to one that came:
@@ -21,7 +22,7 @@ impl Orders {
     /// When an order received what is posted with this digest, whether with an id or without.
     pub(super) fn posted_at(
         &self,
-        order: &Order,
+        order: &Received,
         digest: u128,
         parts: &Parts<'_>,
         readable: &Readable<'_>,
@@ -34,7 +35,7 @@ impl Orders {
     /// True if an order has a posted message, and none that is equal would be another.
     pub(super) fn has_posted(
         &self,
-        order: &Order,
+        order: &Received,
         parts: &Parts<'_>,
         readable: &Readable<'_>,
         now: Time,
@@ -49,7 +50,7 @@ impl Orders {
     /// When an order received a message without the id that it has now.
     fn came_without_id(
         &self,
-        order: &Order,
+        order: &Received,
         digest: u128,
         parts: &Parts<'_>,
         now: Time,
@@ -60,11 +61,12 @@ impl Orders {
             return None;
         }
         let is_bare = |known: &&Message| {
-            let bare = Parts { id: None, sender: &known.sender, ..*parts };
-            let is_sender = known.sender.is_empty()
+            let Some(Said { sender, .. }) = order.texts.get(known.id) else { return false };
+            let bare = Parts { id: None, sender, ..*parts };
+            let is_sender = sender.is_empty()
                 || parts.sender.is_empty()
                 || parts.has_code
-                || *known.sender == *parts.sender;
+                || **sender == *parts.sender;
             is_sender && known.digest == identity::first(&bare)
         };
         let known = order.messages.iter().rfind(is_bare)?;

@@ -12,6 +12,7 @@ use nexnum_engine::command::{ReceiveCallback, SettleCallback};
 use nexnum_engine::group::{Actor, Origin};
 use nexnum_engine::ids::ProviderId;
 use nexnum_engine::limits::CALLBACK_REFUSED_LEN_MAX;
+use nexnum_engine::sealed::Purpose;
 use nexnum_engine::time::Time;
 
 use super::Orders;
@@ -112,15 +113,15 @@ impl Orders {
         let read = callback::read(content_type, body);
         let (content_type, stored) =
             callback::stored(content_type, body, &read, CALLBACK_REFUSED_LEN_MAX);
-        let received = ReceiveCallback {
-            provider,
-            key: key(body),
-            content_type: content_type.into(),
-            body: stored.into(),
-            failure: Some(failure),
+        let kept = async {
+            let sealed = self.market.seal_of_day(Purpose::CallbackBody, None, &stored).await?;
+            let (key, content_type) = (key(body), content_type.into());
+            let failure = Some(failure);
+            let received = ReceiveCallback { provider, key, content_type, sealed, failure };
+            self.market.execute(Actor::Worker(provider), received).await
         };
         // Without room it is counted alone, as its sender is told that it was refused.
-        if self.market.execute(Actor::Worker(provider), received).await.is_err() {
+        if kept.await.is_err() {
             self.refused_told.lock().entry(provider).or_default().miss();
         }
     }
@@ -144,7 +145,7 @@ impl Orders {
         let since = repeated::refused_since(came);
         let of_body = of_body.filter(|at| posted.id.is_some() || *at >= since);
         let of_id = repeated::id_key(posted)
-            .and_then(|wanted| self.refused_ids.first_came(read_model, wanted));
+            .and_then(|wanted| self.refused_ids.first_came(&self.market, wanted));
         of_body.into_iter().chain(of_id).min()
     }
 

@@ -10,7 +10,8 @@ use nexnum_engine::ids::CallbackId;
 use nexnum_engine::time::Time;
 use parking_lot::Mutex;
 
-use crate::market::read_model::ReadModel;
+use super::texts::callback_body;
+use crate::market::Market;
 use crate::message::callback;
 use crate::message::repeated;
 
@@ -20,17 +21,19 @@ pub(super) struct RefusedIds(Mutex<BTreeMap<CallbackId, (Option<u128>, Time)>>);
 
 impl RefusedIds {
     /// When a message came first, as far as refused callbacks are kept that have its id.
-    pub(super) fn first_came(&self, read_model: &ReadModel, wanted: u128) -> Option<Time> {
+    pub(super) fn first_came(&self, market: &Market, wanted: u128) -> Option<Time> {
         let mut known = self.0.lock();
-        let unread: Vec<_> = read_model.callbacks(|callbacks| {
+        let unread: Vec<_> = market.read_model.callbacks(|callbacks| {
             let failure = |id: &CallbackId| callbacks.get(*id).and_then(|kept| kept.failure);
             known.retain(|id, _| failure(id).is_some_and(CallbackFailure::is_refusal));
             let unread = callbacks.refused().filter(|(id, _)| !known.contains_key(id));
             unread.map(|(id, kept)| (id, kept.clone())).collect()
         });
         for (id, kept) in unread {
-            let read = callback::read(&kept.content_type, &kept.body);
-            let said = read.ok().and_then(|posted| repeated::id_key(&posted));
+            let body = callback_body(&market.sealing, &kept);
+            let read = body.map(|body| callback::read(&kept.content_type, body.expose()));
+            let posted = read.and_then(Result::ok);
+            let said = posted.and_then(|posted| repeated::id_key(&posted));
             known.insert(id, (said, kept.received_at));
         }
         // Oldest first.

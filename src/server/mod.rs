@@ -175,7 +175,7 @@ pub async fn start_on(
     // 2. The market: the engine's threads and what follows the ledger.
     let every = u64::from(config.limits.snapshot_every_events.get());
     let Started { market, under_way, threads } =
-        market::start(opened, config.own_stock.policy(), every);
+        market::start(opened, sealing, config.own_stock.policy(), every);
     // 3. Providers, own stock among them: one that cannot be set up is told to the operator,
     // and the others do without it. Nothing is asked of them yet.
     let bases = Arc::new(CostBases::open(&config.data_dir));
@@ -188,7 +188,7 @@ pub async fn start_on(
         }
     };
     // 4. The rooms, and the workers before an order can be placed.
-    let money = Money { market, sealing, ledger: under_way.ledger.clone() };
+    let money = Money { market, ledger: under_way.ledger.clone() };
     let rooms = Rooms::new(money, connected, own);
     let workers = Arc::new(Workers::start(&rooms.orders, under_way));
     let provider_set = ProviderSet::new(&rooms.orders, &workers, config.margin, bases);

@@ -306,9 +306,11 @@ fn is_final(order: &Order, error: &ProviderError) -> bool {
 mod tests {
     use super::*;
     use crate::market::folder;
+    use crate::message::said::Said;
     use crate::order::claim::Wish;
     use crate::server::{self, ProviderSetup, Running, config};
     use nexnum_driver::Secret;
+    use nexnum_engine::activation::SealedParts;
     use nexnum_engine::catalog::Catalog;
     use nexnum_engine::command::OpenAccount;
     use nexnum_engine::command::{Caller, Finish, Incoming, IngestMessage};
@@ -316,6 +318,7 @@ mod tests {
     use nexnum_engine::group::Origin;
     use nexnum_engine::ids::{CarrierId, Product};
     use nexnum_engine::money::Micros;
+    use nexnum_engine::sealed::Purpose;
     use nexnum_sandbox::{FaultKind, Sandbox, SandboxConfig};
     use tempfile::TempDir;
 
@@ -370,8 +373,11 @@ mod tests {
         let (running, order) = active_order(&sandbox, &folder).await;
         let orders = &running.rooms.orders;
         let connected = orders.providers.of_order(&order).unwrap();
-        let (sender, text, code) = ("".into(), "code 12345".into(), "12345".into());
-        let message = Incoming { digest: 1, sender, text, code };
+        let said = Said { text: "code 12345".into(), code: "12345".into(), ..Said::default() };
+        let (purpose, bytes) = (Purpose::Message, said.to_bytes());
+        let sealed = orders.market.seal_of_day(purpose, Some(order.id), &bytes).await.unwrap();
+        let said = SealedParts { has: said.has(), sealed };
+        let message = Incoming { digest: 1, said };
         let arrival = Arrival {
             way: MessageWay::Status,
             kind: MessageKind::Sms,

@@ -124,7 +124,7 @@ fn note_telling(orders: &Orders, connected: &Connected, rows: &[ActiveRow], bega
         let order = id.and_then(|id| orders.market.read_model.order(id));
         let order = order.filter(|it| it.state == ActivationState::Received && !it.awaits_another);
         order.is_some_and(|order| {
-            let mut codes = order.messages.iter().filter(|message| !message.code.is_empty());
+            let mut codes = order.messages.iter().filter(|message| message.has().code);
             codes.any(|message| message.received_at.plus_ms(STALE_MS) < began)
         })
     });
@@ -137,7 +137,7 @@ fn note_telling(orders: &Orders, connected: &Connected, rows: &[ActiveRow], bega
 /// Whether an order has a message with a code.
 pub(super) fn has_code(orders: &Orders, id: OrderId) -> bool {
     let order = orders.market.read_model.order(id);
-    order.is_some_and(|order| order.messages.iter().any(|message| !message.code.is_empty()))
+    order.is_some_and(|order| order.messages.iter().any(|message| message.has().code))
 }
 
 /// Tells the operator whether a provider's lists leave codes out.

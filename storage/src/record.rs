@@ -4,7 +4,7 @@
 //! An enum is its tag, and a frame of what its variant holds; a struct is a frame of its fields;
 //! frames and values are those of `wire`.
 
-use nexnum_engine::activation::{ActivationState, Assignment, Message};
+use nexnum_engine::activation::{ActivationState, Assignment, Message, MessageParts, SealedParts};
 use nexnum_engine::book::Book;
 use nexnum_engine::callback::{Callback, CallbackFailure, CallbackOutcome};
 use nexnum_engine::event::{
@@ -301,8 +301,10 @@ structs! {
         order, number, product, carrier, limit, terms, deadline, assignment, max_price, routing
     }
     Arrival { way, kind, identity, names_service }
-    Receipt { order, message, digest, sender, text, code, late, delivers, arrival }
-    Completion { order, message, sender, text, code }
+    MessageParts { sender, text, code }
+    SealedParts { has, sealed }
+    Receipt { order, message, digest, said, late, delivers, arrival }
+    Completion { order, message, said }
     Assignment { number, external_id, cancel_from, expires_at }
     Leg { book, amount }
     Moved { kind, reason, order, reverses, legs }
@@ -311,7 +313,7 @@ structs! {
     Paid { to, amount, foreign }
     Held { paid, bonus }
     Outlay { amount, moved }
-    Message { id, digest, sender, text, code, received_at, late, shown }
+    Message { id, digest, said, received_at, late, shown }
     Order {
         id, account, number, product, carrier, limit, price, cost, held, outlay, offer, provider,
         attempt, in_doubt, placed_at, deadline, status, state, awaits_another, assignment, messages,
@@ -326,7 +328,7 @@ structs! {
     GivenUp { at, order, attempt, provider, product, placed_at }
     Quarantined { until, offer, number }
     Seen { last, digests }
-    Callback { provider, received_at, content_type, body, failure }
+    Callback { provider, received_at, content_type, sealed, failure }
     WriteOff { provider, amount, reason, moved, reversed }
     Orphan { order, attempt, from, cost }
     NamedPurchase { provider, external_id, cost, is_orphan }
@@ -439,7 +441,7 @@ events! {
     21 Offer(OfferEvent::NumberReleased) { offer, number, until },
     23 Offer(OfferEvent::NumberHeldBack) { offer, number, rested, until },
     24 Memory(MemoryEvent::MessagesRemembered) { order },
-    25 Callback(CallbackEvent::CallbackReceived) { callback, provider, key, content_type, body },
+    25 Callback(CallbackEvent::CallbackReceived) { callback, provider, key, content_type, sealed },
     26 Callback(CallbackEvent::CallbackProcessed) { callback, outcome, dropped },
     29 Upstream(UpstreamEvent::OrphanFound) { order, provider, external_id, from, cost },
     30 Upstream(UpstreamEvent::OrphanSettled) { order, provider, external_id, end },

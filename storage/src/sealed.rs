@@ -31,8 +31,6 @@ use crate::secrets::SecretBytes;
 pub const KEY_LEN: usize = 32;
 /// Bytes of a nonce: random ones do not meet.
 pub const NONCE_LEN: usize = 24;
-/// Bytes of the cipher's tag.
-const TAG_LEN: usize = 16;
 
 const SUBKEY_DOMAIN: &[u8] = b"nexnum subkey 1\0";
 const COMMITMENT_CONTEXT: &str = "nexnum sealed value 1: commitment to a subkey";
@@ -188,7 +186,7 @@ impl Subkey {
         if blake3::Hash::from(self.commitment()) != blake3::Hash::from(value.commitment) {
             return Err(SealError::OtherKey { named });
         }
-        if value.ciphertext.len() > place.purpose.len_max() + TAG_LEN {
+        if !value.fits(place.purpose) {
             return Err(SealError::Altered { named });
         }
         let (aad, nonce) = (place.authenticated(named), XNonce::from(value.nonce));

@@ -69,7 +69,8 @@ impl Market {
     }
 
     async fn furnish(&self) {
-        let Furniture { account, deposit, provider, offers, stock } = ledger::furniture(50);
+        let Furniture { day, account, deposit, provider, offers, stock } = ledger::furniture(50);
+        self.ask(day).await;
         self.ask(account).await;
         self.ask(deposit).await;
         self.ask(provider).await;
@@ -105,6 +106,7 @@ impl Market {
 fn new_folder() -> tempfile::TempDir {
     let temp = tempfile::tempdir().unwrap();
     folder::init(temp.path()).unwrap();
+    ledger::make_day_key(&folder::open(temp.path(), |_| {}).unwrap());
     temp
 }
 

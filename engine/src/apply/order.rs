@@ -189,19 +189,15 @@ impl State {
         }
     }
 
-    /// Fills in what a message lacks, and nothing else.
+    /// Adds what a message lacks: what it said stays, and counts before it.
     fn complete(&mut self, completion: &Completion) {
-        let Completion { order, message, sender, text, code } = completion;
+        let Completion { order, message, said } = completion;
         let order = self.order_mut(order.id);
         assert!(!order.state.is_closed(), "what is over is in history as it is");
         let known = order.messages.iter_mut().find(|known| known.id == *message);
         let message = known.expect("a message of the order is completed");
-        let (known_sender, known_text) = (&mut message.sender, &mut message.text);
-        let parts = [(known_sender, sender), (known_text, text), (&mut message.code, code)];
-        for (known, part) in parts.into_iter().filter(|(_, part)| !part.is_empty()) {
-            assert!(known.is_empty(), "what a message says stays");
-            known.clone_from(part);
-        }
+        assert_ne!(message.has().or(said.has), message.has(), "it says more than before");
+        message.said.push(said.clone());
         // It is another one for who saw its first part.
         message.shown = false;
     }

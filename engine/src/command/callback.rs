@@ -1,9 +1,8 @@
 //! What may be asked for callbacks.
 
-use std::sync::Arc;
-
 use crate::callback::{CallbackFailure, CallbackOutcome};
 use crate::ids::{CallbackId, ProviderId};
+use crate::sealed::SealedValue;
 
 /// A callback came in; one whose key came lately is known.
 #[derive(Clone, PartialEq, Eq)]
@@ -14,8 +13,8 @@ pub struct ReceiveCallback {
     pub key: u128,
     /// What its sender says that the body is; may be empty.
     pub content_type: Box<str>,
-    /// The body.
-    pub body: Arc<[u8]>,
+    /// The body, sealed under a day's key.
+    pub sealed: SealedValue,
     /// Why it is kept for the operator alone, and never processed by itself.
     pub failure: Option<CallbackFailure>,
 }
@@ -23,7 +22,8 @@ pub struct ReceiveCallback {
 /// Prints no body: messages stay out of logs.
 impl std::fmt::Debug for ReceiveCallback {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "ReceiveCallback({:x}, {} bytes)", self.key, self.body.len())
+        let len = self.sealed.clear_len();
+        write!(f, "ReceiveCallback({:x}, {len} bytes)", self.key)
     }
 }
 

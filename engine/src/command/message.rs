@@ -1,6 +1,7 @@
 //! What may be asked for the messages of an activation.
 
 use super::order::Caller;
+use crate::activation::SealedParts;
 use crate::event::{Arrival, ShownBy};
 use crate::ids::{CallbackId, KeyId, MessageId, OrderId};
 
@@ -9,15 +10,11 @@ use crate::ids::{CallbackId, KeyId, MessageId, OrderId};
 pub struct Incoming {
     /// What makes it the same when it comes again.
     pub digest: u128,
-    /// Who sent it; may be empty.
-    pub sender: Box<str>,
-    /// The text; may be empty.
-    pub text: Box<str>,
-    /// The code; may be empty.
-    pub code: Box<str>,
+    /// What it says, sealed under a day's key for its order; it has a text or a code.
+    pub said: SealedParts,
 }
 
-/// Prints no text and no code: messages stay out of logs.
+/// Prints nothing that it says: messages stay out of logs.
 impl std::fmt::Debug for Incoming {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Incoming({:x})", self.digest)

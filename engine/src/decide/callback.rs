@@ -1,5 +1,6 @@
 //! Callbacks: kept before they are processed, once by their key.
 
+use super::check::sealed_under_a_day;
 use crate::callback::{CallbackFailure, CallbackOutcome};
 use crate::command::{Effect, ReceiveCallback, SettleCallback};
 use crate::event::{CallbackEvent, Event};
@@ -9,6 +10,7 @@ use crate::limits::{
     NAME_LEN_MAX,
 };
 use crate::reject::Reject;
+use crate::sealed::Purpose;
 use crate::state::State;
 use crate::time::Time;
 
@@ -21,16 +23,17 @@ pub(super) fn receive(
     received: &ReceiveCallback,
     events: &mut Vec<Event>,
 ) -> Result<CallbackId, Reject> {
-    let ReceiveCallback { provider, key, content_type, body, failure } = received;
+    let ReceiveCallback { provider, key, content_type, sealed, failure } = received;
     state.provider(*provider).ok_or(Reject::UnknownProvider)?;
     if content_type.len() > NAME_LEN_MAX {
         return Err(Reject::OutOfBounds("content_type"));
     }
     let refused = failure.is_some_and(CallbackFailure::is_refusal);
     let len_max = if refused { CALLBACK_REFUSED_LEN_MAX } else { CALLBACK_LEN_MAX };
-    if body.len() > len_max {
+    if !sealed.fits(Purpose::CallbackBody) || sealed.clear_len() > len_max {
         return Err(Reject::OutOfBounds("body"));
     }
+    sealed_under_a_day(state, sealed)?;
     if let Some(known) = state.callbacks.with_key(*key) {
         return Ok(known);
     }
@@ -50,10 +53,10 @@ pub(super) fn receive(
         provider: *provider,
         key: *key,
         content_type: content_type.clone(),
-        body: body.clone(),
+        sealed: sealed.clone(),
     }));
     // In one batch with its arrival: it never waits for being processed.
-    events.extend(failure.map(|failure| failed(state, callback, failure, body.len())));
+    events.extend(failure.map(|failure| failed(state, callback, failure, sealed.clear_len())));
     Ok(callback)
 }
 
@@ -85,7 +88,7 @@ pub(super) fn processed(state: &State, id: CallbackId, outcome: CallbackOutcome)
             Some(ended(id, outcome, 0))
         }
         (CallbackOutcome::Failed(failure), _) => {
-            Some(failed(state, id, failure, callback.body.len()))
+            Some(failed(state, id, failure, callback.sealed.clear_len()))
         }
         // One that waits may be in the hands of its request.
         (CallbackOutcome::Discarded, None) => None,

@@ -9,6 +9,7 @@ use crate::limits::ROWS_MAX;
 use crate::money::{COST_MAX, Micros};
 use crate::order::Order;
 use crate::reject::Reject;
+use crate::sealed::{KeyOwner, SealedValue};
 use crate::state::State;
 
 /// Refuses an empty or too long text, or one with control characters, naming its field.
@@ -47,6 +48,22 @@ pub(super) fn waiting(state: &State, id: OrderId, attempt: u8) -> Result<&Order,
     let order = state.order(id).ok_or(Reject::UnknownOrder)?;
     order.state.after(Input::Assign)?;
     if order.attempt == attempt { Ok(order) } else { Err(Reject::StaleAttempt) }
+}
+
+/// Refuses what is sealed under a key that does not live, or that is not its owner's: it could not be
+/// read again.
+pub(super) fn sealed_under(
+    state: &State,
+    value: &SealedValue,
+    is_owner: impl Fn(KeyOwner) -> bool,
+) -> Result<(), Reject> {
+    let owner = state.seal_keys().owner(value.handle);
+    if owner.is_some_and(is_owner) { Ok(()) } else { Err(Reject::UnknownSealKey) }
+}
+
+/// The same of a value that is forgotten with its day.
+pub(super) fn sealed_under_a_day(state: &State, value: &SealedValue) -> Result<(), Reject> {
+    sealed_under(state, value, |owner| matches!(owner, KeyOwner::Day(_)))
 }
 
 /// Refuses an attempt's end whose word is too long.

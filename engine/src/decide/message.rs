@@ -1,19 +1,20 @@
 //! Messages of an activation: those that come in, and the wish for another.
 
-use super::check::owned;
+use super::check::{owned, sealed_under_a_day};
 use super::money::Stands;
 use super::upstream::charged_in_vain;
 use super::{callback, money};
-use crate::activation::{ActivationState, Input};
+use crate::activation::{ActivationState, Input, Message};
 use crate::callback::CallbackOutcome;
 use crate::command::{
     CompleteMessage, Effect, Incoming, IngestMessage, RequestAnother, ShowMessages,
 };
 use crate::event::{Completion, Event, MoveReason, OrderEvent, Receipt};
 use crate::ids::{CallbackId, MessageId};
-use crate::limits::{MESSAGES_MAX, NAME_LEN_MAX, TEXT_LEN_MAX};
+use crate::limits::MESSAGES_MAX;
 use crate::order::{Order, OrderStatus};
 use crate::reject::Reject;
+use crate::sealed::Purpose;
 use crate::state::State;
 
 pub(super) fn ingest(
@@ -23,7 +24,7 @@ pub(super) fn ingest(
 ) -> Result<Effect, Reject> {
     let id = *id;
     let order = state.order(id).ok_or(Reject::UnknownOrder)?;
-    check_parts(message)?;
+    check_said(state, message)?;
     order.state.after(Input::Message)?;
     if is_known(state, order, message.digest) {
         return Err(Reject::DuplicateMessage);
@@ -36,9 +37,7 @@ pub(super) fn ingest(
         order: order.reference(),
         message: MessageId(state.counters.message.0 + 1),
         digest: message.digest,
-        sender: message.sender.clone(),
-        text: message.text.clone(),
-        code: message.code.clone(),
+        said: message.said.clone(),
         late: order.state.is_closed(),
         delivers: first,
         arrival: *arrival,
@@ -53,17 +52,11 @@ pub(super) fn ingest(
     Ok(Effect::Done)
 }
 
-fn check_parts(message: &Incoming) -> Result<(), Reject> {
-    if message.text.is_empty() && message.code.is_empty() || message.text.len() > TEXT_LEN_MAX {
-        return Err(Reject::OutOfBounds("text"));
+fn check_said(state: &State, Incoming { digest: _, said }: &Incoming) -> Result<(), Reject> {
+    if !said.has.says_something() || !said.sealed.fits(Purpose::Message) {
+        return Err(Reject::OutOfBounds("message"));
     }
-    if message.sender.len() > NAME_LEN_MAX {
-        return Err(Reject::OutOfBounds("sender"));
-    }
-    if message.code.len() > NAME_LEN_MAX {
-        return Err(Reject::OutOfBounds("code"));
-    }
-    Ok(())
+    sealed_under_a_day(state, &said.sealed)
 }
 
 /// What a message lacks is filled in while its order is open; what it says stays.
@@ -73,23 +66,14 @@ pub(super) fn complete(
     events: &mut Vec<Event>,
 ) -> Result<Effect, Reject> {
     let order = state.order(*id).ok_or(Reject::UnknownOrder)?;
-    check_parts(message)?;
+    check_said(state, message)?;
     let known = order.messages.iter().find(|known| known.digest == message.digest);
-    let Some(known) = known.filter(|_| !order.state.is_closed()) else {
+    let lacks = |known: &&Message| known.has().or(message.said.has) != known.has();
+    let Some(known) = known.filter(lacks).filter(|_| !order.state.is_closed()) else {
         return Ok(Effect::Unchanged);
     };
-    let lacking = |known: &str, part: &str| if known.is_empty() { part.into() } else { "".into() };
-    let completion = Completion {
-        order: order.reference(),
-        message: known.id,
-        sender: lacking(&known.sender, &message.sender),
-        text: lacking(&known.text, &message.text),
-        code: lacking(&known.code, &message.code),
-    };
-    let Completion { sender, text, code, .. } = &completion;
-    if sender.is_empty() && text.is_empty() && code.is_empty() {
-        return Ok(Effect::Unchanged);
-    }
+    let (order, said) = (order.reference(), message.said.clone());
+    let completion = Completion { order, message: known.id, said };
     events.push(Event::Order(OrderEvent::MessageCompleted(completion)));
     Ok(Effect::Done)
 }

@@ -1,6 +1,6 @@
 //! Payments over rails: those that come in, and those to providers.
 
-use super::check::bounded;
+use super::check::{bounded, sealed_under};
 use super::money;
 use crate::book::Book;
 use crate::command::{Deposit, Effect, NewPayment, PayProvider};
@@ -9,7 +9,7 @@ use crate::ids::RailId;
 use crate::limits::{RAIL_NAME_LEN_MAX, RAILS_MAX, REFERENCE_LEN_MAX};
 use crate::money::AMOUNT_MAX;
 use crate::reject::Reject;
-use crate::sealed::Purpose;
+use crate::sealed::{KeyOwner, Purpose};
 use crate::state::{Paid, PaidTo, State};
 
 pub(super) fn deposit(
@@ -20,9 +20,11 @@ pub(super) fn deposit(
     let account = *account;
     state.account(account).ok_or(Reject::UnknownAccount)?;
     check(payment)?;
-    let longest = Purpose::Reference.len_max() + 16;
-    if sealed.as_ref().is_some_and(|sealed| sealed.ciphertext.len() > longest) {
-        return Err(Reject::OutOfBounds("sealed"));
+    if let Some(sealed) = sealed {
+        if !sealed.fits(Purpose::Reference) {
+            return Err(Reject::OutOfBounds("sealed"));
+        }
+        sealed_under(state, sealed, |owner| owner == KeyOwner::Money(account))?;
     }
     if is_known(state, payment, PaidTo::Account(account))? {
         return Ok(Effect::Unchanged);

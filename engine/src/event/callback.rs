@@ -1,10 +1,9 @@
 //! What happens to callbacks.
 
-use std::sync::Arc;
-
 use super::bulk::Bulk;
 use crate::callback::CallbackOutcome;
 use crate::ids::{CallbackId, ProviderId};
+use crate::sealed::SealedValue;
 
 /// An event of callbacks. None moves money.
 #[derive(Clone, PartialEq, Eq)]
@@ -19,8 +18,8 @@ pub enum CallbackEvent {
         key: u128,
         /// What its sender says that the body is.
         content_type: Box<str>,
-        /// The body.
-        body: Arc<[u8]>,
+        /// The body, sealed.
+        sealed: SealedValue,
     },
     /// A callback was processed, or could not be.
     CallbackProcessed {
@@ -38,8 +37,9 @@ impl CallbackEvent {
     #[must_use]
     pub fn bulk(&self) -> Bulk {
         match self {
-            Self::CallbackReceived { content_type, body, .. } => {
-                Bulk { rows: 0, text_len: content_type.len() + body.len() }
+            Self::CallbackReceived { content_type, sealed, .. } => {
+                let text_len = content_type.len() + sealed.ciphertext.len();
+                Bulk { rows: 0, text_len }
             }
             Self::CallbackProcessed { .. } => Bulk::NONE,
         }

@@ -131,10 +131,15 @@ impl std::fmt::Debug for Event {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::activation::{MessageParts, SealedParts};
     use crate::ids::{AccountId, KeyId, MessageId, OrderId};
+    use crate::sealed::{KeyHandle, SealedValue};
 
     #[test]
     fn an_event_shows_no_message_in_a_log() {
+        let ciphertext = b"Telegram code 12345"[..].into();
+        let (handle, nonce, commitment) = (KeyHandle(1), [0; 24], [0; 32]);
+        let sealed = SealedValue { handle, nonce, commitment, ciphertext };
         let received = Event::Order(OrderEvent::MessageReceived(Receipt {
             order: OrderRef {
                 id: OrderId(7),
@@ -145,9 +150,7 @@ mod tests {
             },
             message: MessageId(1),
             digest: 1,
-            sender: "Telegram".into(),
-            text: "Telegram code 12345".into(),
-            code: "12345".into(),
+            said: SealedParts { has: MessageParts::default(), sealed },
             late: false,
             delivers: false,
             arrival: Arrival {

@@ -2,7 +2,7 @@
 
 use super::attempt::{AttemptEnd, Charged, Routing};
 use super::bulk::Bulk;
-use crate::activation::{Assignment, Message};
+use crate::activation::{Assignment, Message, SealedParts};
 use crate::ids::{CarrierId, KeyId, MessageId, OfferId, OrderNumber, Product, ProviderId};
 use crate::money::Micros;
 use crate::order::{FailReason, OrderRef};
@@ -113,12 +113,8 @@ pub struct Receipt {
     pub message: MessageId,
     /// What makes it the same when it comes again.
     pub digest: u128,
-    /// Who sent it.
-    pub sender: Box<str>,
-    /// The text.
-    pub text: Box<str>,
-    /// The code found in it.
-    pub code: Box<str>,
+    /// What it says.
+    pub said: SealedParts,
     /// It came after the end.
     pub late: bool,
     /// It is the first one and delivers the order: what the order holds is captured.
@@ -134,9 +130,7 @@ impl Receipt {
         Message {
             id: self.message,
             digest: self.digest,
-            sender: self.sender.clone(),
-            text: self.text.clone(),
-            code: self.code.clone(),
+            said: vec![self.said.clone()],
             received_at: at,
             late: self.late,
             shown: false,
@@ -157,20 +151,16 @@ pub enum ShownBy {
     Session,
 }
 
-/// What a message lacked when it came in, and its source told later. What is empty here stays
-/// as it is.
+/// What a message lacked when it came in, and its source told later. Parts that it has already stay
+/// as they are.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Completion {
     /// Of which order.
     pub order: OrderRef,
     /// Of which of its messages.
     pub message: MessageId,
-    /// Who sent it.
-    pub sender: Box<str>,
-    /// The text.
-    pub text: Box<str>,
-    /// The code.
-    pub code: Box<str>,
+    /// What it says more.
+    pub said: SealedParts,
 }
 
 /// An event of one order.
@@ -285,11 +275,11 @@ impl OrderEvent {
 
     /// What makes it long.
     #[must_use]
-    pub const fn bulk(&self) -> Bulk {
+    pub fn bulk(&self) -> Bulk {
         match self {
-            Self::MessageReceived(Receipt { sender, text, code, .. })
-            | Self::MessageCompleted(Completion { sender, text, code, .. }) => {
-                Bulk { rows: 0, text_len: sender.len() + text.len() + code.len() }
+            Self::MessageReceived(Receipt { said, .. })
+            | Self::MessageCompleted(Completion { said, .. }) => {
+                Bulk { rows: 0, text_len: said.sealed.ciphertext.len() }
             }
             Self::AttemptStarted { ended, .. }
             | Self::OrderDoubted { ended, .. }

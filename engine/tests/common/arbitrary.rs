@@ -31,6 +31,8 @@ mod ledger;
 mod money;
 #[path = "arbitrary_seal_key.rs"]
 mod seal_key;
+#[path = "sealed.rs"]
+pub mod sealed;
 
 /// Choices: the bytes first, two for each, then a splitmix sequence.
 pub struct Rng {
@@ -139,6 +141,7 @@ impl Arbitrary {
         vec![
             Command::OpenLedger(OpenLedger { terms }),
             ledger::begin_epoch(1),
+            sealed::make_day_key(),
             open("ann", 0),
             open("bob", 90),
             register("sims", ProviderKind::Own),
@@ -363,12 +366,11 @@ impl Arbitrary {
     }
 
     fn received(&mut self, state: &State) -> ReceiveCallback {
-        let len = if self.rng.once_in(30) { 64 * 1024 + 1 } else { self.rng.below(40) };
         ReceiveCallback {
             provider: if self.rng.once_in(10) { self.provider(state) } else { ProviderId(1) },
             key: self.rng.below(60).into(),
             content_type: "x".repeat(if self.rng.once_in(20) { 101 } else { 0 }).into(),
-            body: vec![self.rng.next() as u8; len as usize].into(),
+            sealed: self.sealed(64 * 1024),
             failure: self.rng.once_in(3).then(|| self.rng.pick(&CallbackFailure::ALL)),
         }
     }

@@ -1,5 +1,6 @@
 //! Arbitrary messages, and facts that events keep and no rule reads.
 
+use nexnum_engine::activation::{MessageParts, SealedParts};
 use nexnum_engine::command::{Command, EndUpstream, Incoming, ShowMessages};
 use nexnum_engine::event::{
     Arrival, AttemptEnd, AttemptError, Charged, MessageIdentity, MessageKind, MessageWay,
@@ -8,9 +9,11 @@ use nexnum_engine::event::{
 use nexnum_engine::ids::{KeyId, MessageId, OfferId, OrderId};
 use nexnum_engine::money::Micros;
 use nexnum_engine::pricing::Margin;
+use nexnum_engine::sealed::{KeyHandle, Purpose, SealedValue};
 use nexnum_engine::state::State;
 
-use super::{Arbitrary, Rng};
+use super::Arbitrary;
+use super::sealed::{DAY_KEY, sealed_under};
 
 impl Arbitrary {
     /// An activation that has ended here ends at its provider.
@@ -32,17 +35,17 @@ impl Arbitrary {
     }
 
     pub(super) fn message(&mut self) -> Incoming {
-        let text = |rng: &mut Rng, len: usize| match rng.below(30) {
-            0 => "x".repeat(len + 1).into(),
-            1..=3 => "".into(),
-            _ => "x".repeat(rng.below(9) as usize).into(),
-        };
-        Incoming {
-            digest: self.rng.below(300).into(),
-            sender: text(&mut self.rng, 100),
-            text: text(&mut self.rng, 2_000),
-            code: text(&mut self.rng, 100),
-        }
+        let mut has = || !self.rng.once_in(3);
+        let has = MessageParts { sender: has(), text: has(), code: has() };
+        let sealed = self.sealed(Purpose::Message.len_max());
+        Incoming { digest: self.rng.below(300).into(), said: SealedParts { has, sealed } }
+    }
+
+    /// A value that may be too long, or under a key that does not live or is not a day's.
+    pub(super) fn sealed(&mut self, len_max: usize) -> SealedValue {
+        let len = if self.rng.once_in(30) { len_max + 1 } else { self.rng.below(40) as usize };
+        let other = KeyHandle(self.rng.below(12).into());
+        sealed_under(if self.rng.once_in(20) { other } else { DAY_KEY }, len)
     }
 
     pub(super) fn routing(&mut self) -> Routing {

@@ -6,3 +6,5 @@ pub mod arbitrary;
 pub mod model;
 pub mod proof;
 pub mod script;
+
+pub use arbitrary::sealed;

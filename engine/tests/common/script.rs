@@ -27,6 +27,7 @@ use nexnum_engine::policy::Policy;
 use nexnum_engine::time::Time;
 
 use super::proof::Recorded;
+use super::sealed::{make_day_key, message, sealed};
 
 /// When every table begins.
 const START: Time = Time(1_800_000_000_000);
@@ -45,6 +46,7 @@ const POSTED: Arrival = Arrival {
 /// The line whose answer was another, or what does not hold of the state.
 pub fn run(text: &str) -> Result<(), String> {
     let mut scene = Scene { recorded: Recorded::default(), now: START };
+    scene.execute(&make_day_key());
     for (index, line) in text.lines().enumerate() {
         let line = line.split('#').next().unwrap_or_default().trim();
         if line.is_empty() {
@@ -109,6 +111,11 @@ impl<'a> Line<'a> {
     fn product(&self) -> Product {
         let (country, service) = self.get("product", "1/1").split_once('/').unwrap();
         Product { country: CountryId(int(country)), service: ServiceId(int(service)) }
+    }
+
+    fn message(&self, [sender, text, code]: [&'a str; 3]) -> Incoming {
+        let parts = [self.get("sender", sender), self.get("text", text), self.get("code", code)];
+        message(self.int::<u64>("digest", "1").into(), parts)
     }
 
     fn carrier(&self) -> CarrierId {
@@ -300,7 +307,7 @@ impl Scene {
                 provider: ProviderId(id(line.get("provider", "P1"))),
                 key: line.int::<u64>("key", "1").into(),
                 content_type: line.get("type", "").into(),
-                body: vec![b'x'; line.int("len", "9")].into(),
+                sealed: sealed(line.int("len", "9")),
                 failure: match line.get("refused", "") {
                     "" => None,
                     "signature" => Some(CallbackFailure::InvalidSignature),
@@ -473,23 +480,13 @@ impl Scene {
             }),
             "message" => Command::IngestMessage(IngestMessage {
                 order,
-                message: Incoming {
-                    digest: line.int::<u64>("digest", "1").into(),
-                    sender: line.get("sender", "Telegram").into(),
-                    text: line.get("text", "Your-code-12345").into(),
-                    code: line.get("code", "12345").into(),
-                },
+                message: line.message(["Telegram", "Your-code-12345", "12345"]),
                 arrival: POSTED,
                 callback: line.find("callback").map(|callback| CallbackId(id(callback))),
             }),
             "complete" => Command::CompleteMessage(CompleteMessage {
                 order,
-                message: Incoming {
-                    digest: line.int::<u64>("digest", "1").into(),
-                    sender: line.get("sender", "").into(),
-                    text: line.get("text", "").into(),
-                    code: line.get("code", "12345").into(),
-                },
+                message: line.message(["", "", "12345"]),
             }),
             "another" => Command::RequestAnother(RequestAnother { order, caller }),
             "cancel" => Command::Cancel(Cancel { order, caller }),

@@ -266,8 +266,8 @@ fn step(event: &OrderEvent, order: &Order, at: Time) -> Option<Step> {
         }),
         // One after the end is delivered to no customer.
         OrderEvent::MessageReceived(Receipt { late: true, .. }) => None,
-        OrderEvent::MessageReceived(Receipt { code, delivers, .. }) => {
-            let (has_code, after_ms) = (!code.is_empty(), at.ms_since(order.placed_at));
+        OrderEvent::MessageReceived(Receipt { said, delivers, .. }) => {
+            let (has_code, after_ms) = (said.has.code, at.ms_since(order.placed_at));
             Some(if *delivers {
                 Step::Message { after_ms, has_code }
             } else {

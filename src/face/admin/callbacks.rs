@@ -9,6 +9,7 @@ use hyper::StatusCode;
 use nexnum_driver::decoded;
 use nexnum_engine::callback::{Callback, CallbackFailure};
 use nexnum_engine::ids::CallbackId;
+use nexnum_storage::secrets::SecretBytes;
 
 use super::state::State;
 use crate::face::auth::Operator;
@@ -18,6 +19,8 @@ use crate::face::query::{Bounded, Cursor, parameters};
 use crate::face::wire::{Id, Moment};
 use crate::face::{parse, problems};
 use crate::http::{Call, Problem, Response, body, reply};
+use crate::market::sealing::Sealing;
+use crate::order::texts::callback_body;
 use crate::order::{OperatorsWord, Processed};
 
 /// Bytes of a body that a list shows.
@@ -91,13 +94,23 @@ pub(super) fn list(state: &State, _: Operator, call: &Call) -> Result<Response, 
         let known = providers.iter().find(|(id, _)| *id == kept.provider);
         known.map(|(_, provider)| provider.name.to_string())
     };
-    let callbacks = shown.iter().map(|(id, kept)| row(*id, name(kept), kept)).collect();
+    let callbacks =
+        shown.iter().map(|(id, kept)| row(&state.market.sealing, *id, name(kept), kept)).collect();
     let page = CallbackPage { callbacks, failed, refused, waiting, dropped, next_cursor: next };
     Ok(reply::json(StatusCode::OK, &page))
 }
 
-fn row(id: CallbackId, provider: Option<String>, kept: &Callback) -> ShownCallback<'_> {
-    let shown = &kept.body[..kept.body.len().min(SHOWN_LEN_MAX)];
+fn row<'a>(
+    sealing: &Sealing,
+    id: CallbackId,
+    provider: Option<String>,
+    kept: &'a Callback,
+) -> ShownCallback<'a> {
+    let body = callback_body(sealing, kept);
+    let shown = |body: &SecretBytes| {
+        let body = body.expose();
+        decoded(&kept.content_type, &body[..body.len().min(SHOWN_LEN_MAX)]).into_owned()
+    };
     ShownCallback {
         id: Id(id.0),
         provider,
@@ -105,8 +118,8 @@ fn row(id: CallbackId, provider: Option<String>, kept: &Callback) -> ShownCallba
         state: CallbackState::of(kept),
         reason: kept.failure.map(CallbackFailure::code),
         content_type: &kept.content_type,
-        length: kept.body.len(),
-        body: decoded(&kept.content_type, shown),
+        length: kept.sealed.clear_len(),
+        body: body.as_ref().map(shown),
     }
 }
 
@@ -231,8 +244,8 @@ struct ShownCallback<'a> {
     content_type: &'a str,
     /// Bytes of the body.
     length: usize,
-    /// The body, or its beginning.
-    body: Cow<'a, str>,
+    /// The body, or its beginning; `null` once it is past its time and forgotten.
+    body: Option<String>,
 }
 
 /// How a callback stands.

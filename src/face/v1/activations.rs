@@ -41,14 +41,14 @@ const RECEIVED: &str = r#"{"id": "act_0c4v9s1rk6yhe", "order_id": "ord_08p3xq5n7
     "cancel_from": "2026-11-20T09:32:00.000Z", "messages": [
         {"id": "msg_0f2d8j5wz0qb7", "sender": "Telegram",
                  "text": "Telegram code 12345", "code": "12345",
-         "received_at": "2026-11-20T09:30:21.500Z"}
+         "received_at": "2026-11-20T09:30:21.500Z", "forgotten": false}
     ]}"#;
 
 pub(super) const GET: Operation = Operation::new(
     "getActivation",
     Tag::Activations,
     "Show an activation, or wait for its message",
-    &[Reply::json::<Activation<'_>>(200, "The activation as it stands", RECEIVED)],
+    &[Reply::json::<Activation>(200, "The activation as it stands", RECEIVED)],
 )
 .details(
     "With `wait` the answer arrives when there is a message, when the activation has ended, or \
@@ -80,14 +80,14 @@ fn shown(
     found: Result<Arc<Order>, Refusal>,
 ) -> Result<Response, Problem> {
     let order = orders::seen(state, viewer, origin, found)?;
-    Ok(reply::json(StatusCode::OK, &Activation::of(&order, &state.market.ids)))
+    Ok(reply::json(StatusCode::OK, &Activation::of(&order, &state.market)))
 }
 
 pub(super) const LIST: Operation = Operation::new(
     "listActivations",
     Tag::Activations,
     "List the account's activations",
-    &[Reply::json::<ActivationPage<'_>>(
+    &[Reply::json::<ActivationPage>(
         200,
         "A page of activations, newest first",
         r#"{"activations": [{"id": "act_0c4v9s1rk6yhe", "order_id": "ord_08p3xq5n7t2ma", "number": "+6281234567890",
@@ -95,7 +95,7 @@ pub(super) const LIST: Operation = Operation::new(
             "cancel_from": "2026-11-20T09:32:00.000Z", "messages": [
                 {"id": "msg_0f2d8j5wz0qb7", "sender": "Telegram",
                  "text": "Telegram code 12345", "code": "12345",
-                 "received_at": "2026-11-20T09:30:21.500Z"}
+                 "received_at": "2026-11-20T09:30:21.500Z", "forgotten": false}
             ]}], "next_cursor": null}"#,
     )],
 )
@@ -124,7 +124,7 @@ pub(super) async fn list(
     let viewer = trader.viewer(&call);
     page.orders.iter().for_each(|it| orders::see(&state, viewer, || trader.origin(&call), it));
     let activations =
-        page.orders.iter().map(|order| Activation::of(order, &state.market.ids)).collect();
+        page.orders.iter().map(|order| Activation::of(order, &state.market)).collect();
     let next_cursor = page.next.map(|next| orders::next_cursor(&state, trader, next));
     Ok(reply::json(StatusCode::OK, &ActivationPage { activations, next_cursor }))
 }
@@ -133,7 +133,7 @@ pub(super) const CANCEL: Operation = Operation::new(
     "cancelActivation",
     Tag::Activations,
     "Cancel an activation and get the price back",
-    &[Reply::json::<Activation<'_>>(
+    &[Reply::json::<Activation>(
         200,
         "The activation, cancelled",
         r#"{"id": "act_0c4v9s1rk6yhe", "order_id": "ord_08p3xq5n7t2ma",
@@ -176,7 +176,7 @@ pub(super) const FINISH: Operation = Operation::new(
     "finishActivation",
     Tag::Activations,
     "End an activation that has its message",
-    &[Reply::json::<Activation<'_>>(
+    &[Reply::json::<Activation>(
         200,
         "The activation, completed",
         r#"{"id": "act_0c4v9s1rk6yhe", "order_id": "ord_08p3xq5n7t2ma",
@@ -185,7 +185,7 @@ pub(super) const FINISH: Operation = Operation::new(
             "messages": [
                 {"id": "msg_0f2d8j5wz0qb7", "sender": "Telegram",
                  "text": "Telegram code 12345", "code": "12345",
-                 "received_at": "2026-11-20T09:30:21.500Z"}
+                 "received_at": "2026-11-20T09:30:21.500Z", "forgotten": false}
             ]}"#,
     )],
 )
@@ -216,7 +216,7 @@ pub(super) const RESEND: Operation = Operation::new(
     "requestAnother",
     Tag::Activations,
     "Ask for another message on the same number",
-    &[Reply::json::<Activation<'_>>(200, "The activation as it stands", RECEIVED)],
+    &[Reply::json::<Activation>(200, "The activation as it stands", RECEIVED)],
 )
 .details(
     "Costs nothing. `GET /api/v1/activations/{id}?wait=55` then waits for the next message. \
@@ -249,10 +249,10 @@ pub(super) async fn resend(
 
 /// A page of activations, newest first.
 #[derive(Debug, Serialize, JsonSchema)]
-struct ActivationPage<'a> {
+struct ActivationPage {
     /// The activations.
     #[schemars(length(max = 100))]
-    activations: Vec<Activation<'a>>,
+    activations: Vec<Activation>,
     /// The `cursor` of the next page; `null` on the last one.
     next_cursor: Option<CursorRef>,
 }

@@ -13,7 +13,8 @@ use crate::face::wire::{
     ServiceSlug,
 };
 use crate::market::Market;
-use crate::public_id::PublicIds;
+use crate::message::said::Said;
+use crate::order::texts::Texts;
 
 /// What is for sale: a country and a service.
 #[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
@@ -57,7 +58,7 @@ pub(super) struct Order<'a> {
     /// When it was placed.
     pub created_at: Moment,
     /// The number and its messages.
-    pub activation: OrderActivation<'a>,
+    pub activation: OrderActivation,
 }
 
 /// Where an order's money is.
@@ -76,7 +77,7 @@ pub(super) enum OrderStatus {
 
 /// The activation of an order: a number and the messages it received.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct OrderActivation<'a> {
+pub(super) struct OrderActivation {
     /// Its id.
     pub id: ActivationRef,
     /// The phone number; `null` until a provider has given one.
@@ -89,12 +90,12 @@ pub(super) struct OrderActivation<'a> {
     pub cancel_from: Option<Moment>,
     /// The messages received, oldest first.
     #[schemars(length(max = 100))]
-    pub messages: Vec<Message<'a>>,
+    pub messages: Vec<Message>,
 }
 
 /// An activation: a number and the messages it received.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Activation<'a> {
+pub(super) struct Activation {
     /// Its id.
     pub id: ActivationRef,
     /// The order that it belongs to.
@@ -109,7 +110,7 @@ pub(super) struct Activation<'a> {
     pub cancel_from: Option<Moment>,
     /// The messages received, oldest first.
     #[schemars(length(max = 100))]
-    pub messages: Vec<Message<'a>>,
+    pub messages: Vec<Message>,
 }
 
 /// Where an activation stands.
@@ -149,39 +150,41 @@ impl From<engine::ActivationState> for ActivationState {
 
 /// A message that a number received.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Message<'a> {
+pub(super) struct Message {
     /// Its id.
     pub id: MessageRef,
     /// The sender, as the phone network states it; may be empty.
     #[schemars(length(max = 100))]
-    pub sender: &'a str,
+    pub sender: Box<str>,
     /// The text; empty if the provider passes on the code alone, or as long as it does.
     #[schemars(length(max = 2000))]
-    pub text: &'a str,
+    pub text: Box<str>,
     /// The code found in the text; `null` if there is none.
-    pub code: Option<&'a str>,
+    pub code: Option<Box<str>>,
     /// When it arrived.
     pub received_at: Moment,
+    /// Whether it is past its time: its sender, text and code are gone for good.
+    pub forgotten: bool,
 }
 
 /// What an order and its activation show of a number.
-struct Shown<'a> {
+struct Shown {
     number: Option<PhoneNumber>,
     state: ActivationState,
     expires_at: Moment,
     cancel_from: Option<Moment>,
-    messages: Vec<Message<'a>>,
+    messages: Vec<Message>,
 }
 
-impl<'a> Shown<'a> {
-    fn of(order: &'a ordered::Order, shown: As, ids: &PublicIds) -> Self {
+impl Shown {
+    fn of(order: &ordered::Order, shown: As, market: &Market) -> Self {
         let assignment = order.assignment.as_ref();
         let state = match (shown, assignment) {
             (As::Created, Some(_)) => engine::ActivationState::Active,
             (As::Created | As::Now, _) => order.state,
         };
         let messages = match shown {
-            As::Now => order.shown().map(|message| Message::of(message, ids)).collect(),
+            As::Now => messages(order, market),
             As::Created => Vec::new(),
         };
         Self {
@@ -198,7 +201,7 @@ impl<'a> Order<'a> {
     pub(super) fn of(order: &'a ordered::Order, shown: As, market: &'a Market) -> Self {
         let ids = &market.ids;
         let Shown { number, state, expires_at, cancel_from, messages } =
-            Shown::of(order, shown, ids);
+            Shown::of(order, shown, market);
         let id = ActivationRef(ids.activation(order.id));
         Self {
             id: OrderRef(ids.order(order.id)),
@@ -212,26 +215,30 @@ impl<'a> Order<'a> {
     }
 }
 
-impl<'a> Activation<'a> {
-    pub(super) fn of(order: &'a ordered::Order, ids: &PublicIds) -> Self {
+impl Activation {
+    pub(super) fn of(order: &ordered::Order, market: &Market) -> Self {
+        let ids = &market.ids;
         let Shown { number, state, expires_at, cancel_from, messages } =
-            Shown::of(order, As::Now, ids);
+            Shown::of(order, As::Now, market);
         let (id, order_id) = (ids.activation(order.id), ids.order(order.id));
         let (id, order_id) = (ActivationRef(id), OrderRef(order_id));
         Self { id, order_id, number, state, expires_at, cancel_from, messages }
     }
 }
 
-impl<'a> Message<'a> {
-    fn of(message: &'a engine::Message, ids: &PublicIds) -> Self {
-        Self {
-            id: MessageRef(ids.message(message.id)),
-            sender: &message.sender,
-            text: &message.text,
-            code: Some(&*message.code).filter(|code| !code.is_empty()),
-            received_at: Moment(message.received_at),
-        }
-    }
+/// The messages that the buyer of an order is shown.
+fn messages(order: &ordered::Order, market: &Market) -> Vec<Message> {
+    let mut texts = Texts::of(&market.sealing, order);
+    let shown = order.shown().map(|message| {
+        let said = texts.take(message.id);
+        let forgotten = said.is_none();
+        let Said { sender, text, code } = said.unwrap_or_default();
+        let code = Some(code).filter(|code| !code.is_empty());
+        let (id, received_at) =
+            (MessageRef(market.ids.message(message.id)), Moment(message.received_at));
+        Message { id, sender, text, code, received_at, forgotten }
+    });
+    shown.collect()
 }
 
 fn status(order: &ordered::Order, shown: As) -> OrderStatus {

@@ -93,6 +93,8 @@ mod tests {
     use nexnum_engine::callback::CallbackFailure;
     use nexnum_engine::limits::CALLBACKS_REFUSED_MAX;
 
+    use nexnum_engine::sealed::{KeyHandle, SealedValue};
+
     use super::*;
 
     #[test]
@@ -101,10 +103,13 @@ mod tests {
         let lost = LostCallbacks::from_callbacks(&callbacks);
         let mut refuse = |id: u64, provider: u16, failure, dropped| {
             let (callback, provider) = (CallbackId(id), ProviderId(provider));
-            let (content_type, body) = ("".into(), b"ping"[..].into());
+            let content_type = "".into();
+            let (handle, nonce, commitment) = (KeyHandle(1), [0; 24], [0; 32]);
+            let ciphertext = b"ping"[..].into();
+            let sealed = SealedValue { handle, nonce, commitment, ciphertext };
             let key = u128::from(id);
             for event in [
-                CallbackEvent::CallbackReceived { callback, provider, key, content_type, body },
+                CallbackEvent::CallbackReceived { callback, provider, key, content_type, sealed },
                 CallbackEvent::CallbackProcessed {
                     callback,
                     outcome: CallbackOutcome::Failed(failure),

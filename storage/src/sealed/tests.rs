@@ -2,17 +2,20 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
+use nexnum_engine::sealed::TAG_LEN;
+
 use super::*;
 use crate::wire::{RecordError, Wire};
 
 const HANDLE: KeyHandle = KeyHandle(0x0102_0304_0506_0708_090a_0b0c_0d0e_0f10);
 const NONCE: [u8; NONCE_LEN] = [0x24; NONCE_LEN];
-const PLACE: SealedPlace =
-    SealedPlace { ledger: LedgerId([0xAB; 16]), purpose: Purpose::Code, order: Some(OrderId(7)) };
-const PURPOSES: [Purpose; 10] = [
-    Purpose::Text,
-    Purpose::Code,
-    Purpose::Sender,
+const PLACE: SealedPlace = SealedPlace {
+    ledger: LedgerId([0xAB; 16]),
+    purpose: Purpose::Message,
+    order: Some(OrderId(7)),
+};
+const PURPOSES: [Purpose; 8] = [
+    Purpose::Message,
     Purpose::Number,
     Purpose::Address,
     Purpose::Reason,
@@ -65,7 +68,7 @@ fn the_first_format_keeps_its_bytes() {
 #[test]
 fn purposes_have_tags_of_their_own() {
     let tags: Vec<u8> = PURPOSES.iter().map(|purpose| purpose.tag()).collect();
-    assert_eq!(tags, (1..=10).collect::<Vec<u8>>());
+    assert_eq!(tags, [2, 4, 5, 6, 7, 8, 9, 10]);
 }
 
 #[test]
@@ -166,10 +169,10 @@ proptest! {
         handle: u128,
         nonce: [u8; NONCE_LEN],
         order in prop::option::of(any::<u64>().prop_map(OrderId)),
-        clear in prop::collection::vec(any::<u8>(), 0..300),
+        clear in prop::collection::vec(any::<u8>(), 0..100),
     ) {
         let key = SealingKey::new(KeyHandle(handle), Zeroizing::new(bytes));
-        let place = SealedPlace { purpose: Purpose::Text, order, ..PLACE };
+        let place = SealedPlace { purpose: Purpose::Number, order, ..PLACE };
         let value = key.seal(&place, &clear, nonce).unwrap();
         prop_assert_eq!(decoded(&bytes_of(&value)), Ok(value.clone()));
         let opened = key.open(&place, &value).unwrap();

@@ -21,6 +21,7 @@ use nexnum_engine::time::Time;
 use crate::money::of_money;
 use crate::values::{
     ACCOUNT, DIGEST, LEDGER, NOW, NUMBER, ORDER, PRODUCT, REFERENCE, TERMS, assignment, epoch,
+    said, sealed,
 };
 
 pub(crate) fn events() -> Vec<(&'static str, Event)> {
@@ -83,7 +84,7 @@ fn of_callbacks() -> Vec<(&'static str, CallbackEvent)> {
                 provider: ProviderId(2),
                 key: DIGEST,
                 content_type: "text/plain".into(),
-                body: [0, 0x7f, 0xff].into(),
+                sealed: sealed(&[0, 0x7f, 0xff]),
             },
         ),
         ("CallbackProcessed Accepted", processed(CallbackOutcome::Accepted, 0)),
@@ -282,9 +283,7 @@ fn of_activations() -> Vec<(&'static str, OrderEvent)> {
             order: REFERENCE,
             message: MessageId(5),
             digest: DIGEST,
-            sender: "".into(),
-            text: "Код 12345".into(),
-            code: "12345".into(),
+            said: said(true),
             late,
             delivers,
             arrival: Arrival { way, kind, identity, names_service: !late },
@@ -302,9 +301,7 @@ fn of_activations() -> Vec<(&'static str, OrderEvent)> {
             OrderEvent::MessageCompleted(Completion {
                 order: REFERENCE,
                 message: MessageId(5),
-                sender: "".into(),
-                text: "Код 12345".into(),
-                code: "".into(),
+                said: said(false),
             }),
         ),
         ("MessageShown Poll", show(ShownBy::Poll, Some(KeyId(2)))),

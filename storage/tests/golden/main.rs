@@ -5,7 +5,7 @@ mod events;
 mod money;
 mod values;
 
-use nexnum_engine::activation::Assignment;
+use nexnum_engine::activation::{Assignment, MessageParts, SealedParts};
 use nexnum_engine::event::{
     AccountEvent, Arrival, Event, MessageIdentity, MessageKind, MessageWay, MoneyEvent, MoveKind,
     OfferEvent, OrderEvent, Payment, Receipt,
@@ -22,7 +22,7 @@ use nexnum_storage::record::{
 use proptest::prelude::*;
 
 use crate::events::events;
-use crate::values::{NOW, ORDER, order, rows};
+use crate::values::{NOW, ORDER, order, rows, sealed};
 
 fn event_bytes(event: &Event) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -254,15 +254,15 @@ fn arbitrary_event() -> impl Strategy<Value = Event> {
                 numbers
             }
         )),
-        (any::<[u64; 3]>(), any::<u128>(), text(), text(), any::<bool>(), any::<bool>()).prop_map(
-            |([order, message, _], digest, sender, text, late, delivers)| {
+        (any::<[u64; 3]>(), any::<u128>(), text(), any::<bool>(), any::<bool>()).prop_map(
+            |([order, message, _], digest, text, late, delivers)| {
+                let has = MessageParts { sender: late, text: true, code: delivers };
+                let said = SealedParts { has, sealed: sealed(text.as_bytes()) };
                 Event::Order(OrderEvent::MessageReceived(Receipt {
                     order: named(order),
                     message: MessageId(message),
                     digest,
-                    code: sender.clone(),
-                    sender,
-                    text,
+                    said,
                     late,
                     delivers,
                     arrival: ARRIVAL,

@@ -1,6 +1,6 @@
 //! Values that the records are made of, and every row of a state.
 
-use nexnum_engine::activation::{ActivationState, Assignment, Message};
+use nexnum_engine::activation::{ActivationState, Assignment, Message, MessageParts, SealedParts};
 use nexnum_engine::book::Book;
 use nexnum_engine::callback::{Callback, CallbackFailure};
 use nexnum_engine::event::{
@@ -14,7 +14,7 @@ use nexnum_engine::ids::{
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::{Held, Order, OrderRef, OrderStatus, Outlay};
 use nexnum_engine::replies::StoredReply;
-use nexnum_engine::sealed::{KeyHandle, KeyOwner};
+use nexnum_engine::sealed::{KeyHandle, KeyOwner, SealedValue};
 use nexnum_engine::snapshot::Row;
 use nexnum_engine::state::{
     Account, Counters, GivenUp, Key, NamedPurchase, Offer, Orphan, Paid, PaidTo, Provider,
@@ -50,13 +50,23 @@ pub(crate) fn assignment() -> Assignment {
     }
 }
 
+/// A sealed value of some bytes.
+pub(crate) fn sealed(ciphertext: &[u8]) -> SealedValue {
+    let (handle, nonce) = (KeyHandle(DIGEST), [0x24; 24]);
+    SealedValue { handle, nonce, commitment: [0xcd; 32], ciphertext: ciphertext.into() }
+}
+
+/// What a message says: a text, and a code or a sender.
+pub(crate) fn said(code: bool) -> SealedParts {
+    let has = MessageParts { sender: !code, text: true, code };
+    SealedParts { has, sealed: sealed(&[0x77; 16]) }
+}
+
 pub(crate) fn message() -> Message {
     Message {
         id: MessageId(5),
         digest: DIGEST,
-        sender: "Telegram".into(),
-        text: "Код 12345".into(),
-        code: "12345".into(),
+        said: vec![said(true), said(false)],
         received_at: NOW,
         late: true,
         shown: true,
@@ -208,7 +218,7 @@ fn of_callbacks() -> Vec<(String, Row)> {
         provider: ProviderId(2),
         received_at: NOW,
         content_type: "text/plain".into(),
-        body: [0, 0x7f, 0xff].into(),
+        sealed: sealed(&[0, 0x7f, 0xff]),
         failure,
     };
     rows.push(("Callback".to_owned(), Row::Callback(CallbackId(300), kept(None))));

@@ -5,6 +5,8 @@ use std::process::Child;
 
 use nexnum::market::folder;
 use nexnum::market::replay::Decoded;
+use nexnum::market::sealing::Sealing;
+use nexnum::order::texts::Texts;
 use nexnum::public_id::PublicIds;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::book::Book;
@@ -59,10 +61,11 @@ pub(super) async fn audit(
     }
     // 2. What both sides know.
     let opened = folder::open(&world.data(), |_| {}).unwrap();
-    let state = opened.engine.state();
+    let (state, sealing) = (opened.engine.state(), Sealing::open(&opened).unwrap());
     let mut books = Books {
         plan,
         state,
+        sealing,
         ends: BTreeMap::new(),
         losses: BTreeMap::new(),
         complaints,
@@ -107,6 +110,7 @@ fn stop(server: &mut Child) -> Option<String> {
 struct Books<'a> {
     plan: &'a Plan,
     state: &'a State,
+    sealing: Sealing,
     /// Purchases that no order has, and how they ended.
     ends: BTreeMap<(ProviderId, String), (OrderId, Option<OrphanEnd>)>,
     /// What was written off for purchases that stayed in doubt.
@@ -307,8 +311,11 @@ impl Books<'_> {
     /// Every code that was there before the order's end is its buyer's.
     fn codes(&mut self, order: &Order, number: &BoughtNumber) {
         let Some(closed) = order.closed_at else { return };
-        let has =
-            |code: &str| order.delivered().any(|it| &*it.code == code || it.text.contains(code));
+        let texts = Texts::of(&self.sealing, order);
+        let has = |code: &str| {
+            let mut said = order.delivered().filter_map(|it| texts.get(it.id));
+            said.any(|it| &*it.code == code || it.text.contains(code))
+        };
         let is_delivered = order.delivered().count() > 0;
         let twins = self.plan.shows(FaultKind::TwoMessages);
         for (at_ms, code) in &number.codes {

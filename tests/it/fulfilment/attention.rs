@@ -17,6 +17,7 @@ use super::buying::{answering, check_not_sold};
 use super::{FIVESIM, HANDLER, Rig, setup, synced, until};
 use crate::rig::sandbox::product;
 use crate::rig::server;
+use crate::rig::texts::body_of;
 use nexnum::server::ProviderSetup;
 use nexnum_driver::{Op, Secret};
 
@@ -303,12 +304,13 @@ async fn answers_that_no_rule_reads_need_attention_while_their_order_is_open() {
     // What it says is kept once, for a message may be in it.
     let bodies = |all: &Callbacks| {
         let all = all.before(CallbackId(u64::MAX));
-        all.map(|(_, callback)| callback.body.clone()).collect::<Vec<_>>()
+        all.map(|(_, callback)| callback.clone()).collect::<Vec<_>>()
     };
     let kept = || rig.orders().market.read_model.callbacks(bodies);
     tokio::time::sleep(Duration::from_secs(1)).await;
-    let [body] = &kept()[..] else { panic!("{:?}", kept().len()) };
-    let posted: serde_json::Value = serde_json::from_slice(body).unwrap();
+    let [callback] = &kept()[..] else { panic!("{:?}", kept().len()) };
+    let body = body_of(&rig.orders().market, callback);
+    let posted: serde_json::Value = serde_json::from_slice(&body).unwrap();
     let order = rig.orders().market.read_model.order(id).unwrap();
     let number = format!("+{}", order.assignment.as_ref().unwrap().number);
     assert_eq!((&posted["text"], &posted["number"]), (&"STATUS_WAIT_CODE".into(), &number.into()));
@@ -332,7 +334,10 @@ async fn an_answer_that_no_rule_reads_is_kept_however_often_another_came_before(
     let order = rig.order(id, |order| order.state == ActivationState::Active).await;
     let has_code = |all: &Callbacks| {
         let mut all = all.before(CallbackId(u64::MAX));
-        all.any(|(_, callback)| String::from_utf8_lossy(&callback.body).contains("STATUS_OK:"))
+        all.any(|(_, callback)| {
+            let body = body_of(&rig.orders().market, callback);
+            String::from_utf8_lossy(&body).contains("STATUS_OK:")
+        })
     };
     until(|| rig.orders().market.read_model.callbacks(has_code)).await;
     let provider = rig.orders().providers.get(order.provider).unwrap();

@@ -20,7 +20,7 @@ async fn check_bought(seller: usize) {
     let order = rig.order(id, received).await;
     assert_eq!((order.attempt, order.price, order.cost), (1, Micros(120_000), Micros(100_000)));
     assert!(order.assignment.as_ref().unwrap().number.to_string().starts_with("62"));
-    assert!(!order.messages[0].code.is_empty(), "its code was found");
+    assert!(order.messages[0].has().code, "its code was found");
     assert_eq!(rig.wallet(), (9_880_000, 0));
     rig.stop().await;
 }

@@ -14,6 +14,8 @@ use nexnum_sandbox::FaultKind;
 use tokio::task::JoinSet;
 
 use super::{FIVESIM, HANDLER, Rig, SMSPOOL};
+use crate::rig::texts::said;
+use nexnum::market::sealing::Sealing;
 
 /// Those that all wire formats show in few orders; the chaos run shows all kinds.
 const KINDS: [FaultKind; 9] = [
@@ -80,12 +82,14 @@ async fn check_fault(kind: FaultKind) {
         }
     }
     let closed = rig.close().await;
-    check_books(kind, &closed.state());
+    let opened = closed.opened();
+    check_books(kind, &Sealing::open(&opened).unwrap(), opened.engine.state());
+    drop(opened);
     closed.sandbox.stop().await;
 }
 
 /// Every order ended in time, delivered and paid or refunded, and the money adds up.
-fn check_books(kind: FaultKind, state: &State) {
+fn check_books(kind: FaultKind, sealing: &Sealing, state: &State) {
     audit(state).unwrap_or_else(|complaint| panic!("{kind:?}: {complaint}"));
     let mut paid = 0;
     for order in state.orders() {
@@ -94,7 +98,7 @@ fn check_books(kind: FaultKind, state: &State) {
         let ended = ended.unwrap_or_else(|| panic!("{kind:?}: stuck: {order:?}"));
         let deadline = order.placed_at.plus_ms(BUY_TIME_MS + PULSE_MS);
         assert!(ended <= deadline, "{kind:?}: too late: {order:?}");
-        let texts: BTreeSet<_> = order.messages.iter().map(|message| &message.text).collect();
+        let texts: BTreeSet<_> = said(sealing, order).into_iter().map(|said| said.text).collect();
         assert_eq!(texts.len(), order.messages.len(), "{kind:?}: a message twice: {order:?}");
         match order.status {
             OrderStatus::Escrow => panic!("{kind:?}: neither paid nor refunded: {order:?}"),

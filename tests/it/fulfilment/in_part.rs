@@ -4,6 +4,7 @@ use nexnum::message::identity::Look;
 use nexnum_driver::{ExternalState, GivenNumber, ReceivedMessage, StatusReport};
 
 use super::{FIVESIM, HANDLER, Rig};
+use crate::rig::texts::said_of;
 
 /// The parts of a message: sender, text, code.
 type Said = [&'static str; 3];
@@ -35,8 +36,8 @@ async fn check(seller: usize, numbered: bool, parts: &[Said], whole: Said) {
     }
     assert_eq!(rig.wallet(), (9_880_000, 0));
     let rig = rig.close().await.open().await;
-    let order = rig.orders().market.read_model.order(id).unwrap();
-    let said = order.messages.iter().map(|known| [&*known.sender, &*known.text, &*known.code]);
+    let said = said_of(&rig.orders().market, id);
+    let said = said.iter().map(|known| [&*known.sender, &*known.text, &*known.code]);
     assert_eq!(said.collect::<Vec<_>>(), [whole]);
     assert_eq!(rig.wallet(), (9_880_000, 0));
     rig.stop().await;

@@ -27,7 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nexnum::clock::Clock;
-use nexnum::market::folder;
+use nexnum::market::folder::{self, Opened};
 use nexnum::order::claim::Wish;
 use nexnum::order::{Orders, Refusal};
 use nexnum::server::config::Config;
@@ -169,10 +169,14 @@ impl Rig {
 }
 
 impl Closed {
-    /// What the ledger says.
+    /// Its folder.
+    fn opened(&self) -> Opened {
+        folder::open(&self.folder.path().join("market"), |_| {}).unwrap()
+    }
+
+    /// What its ledger says.
     fn state(&self) -> State {
-        let opened = folder::open(&self.folder.path().join("market"), |_| {}).unwrap();
-        opened.engine.state().clone()
+        self.opened().engine.state().clone()
     }
 
     /// Lets so many hours pass in the ledger: what has ended leaves memory.

@@ -7,6 +7,7 @@ use nexnum_engine::callback::CallbackFailure;
 use nexnum_engine::ids::CallbackId;
 
 use super::{FIVESIM, HANDLER, Rig};
+use crate::rig::texts::body_of;
 
 /// A message that its provider numbers, or does not.
 fn message(at: u32, numbered: bool) -> ReceivedMessage {
@@ -44,7 +45,8 @@ async fn check(seller: usize, numbered: bool) {
     for (kept, code) in kept.iter().rev().zip(10_100..) {
         assert_eq!(kept.failure, Some(CallbackFailure::TooManyMessages));
         assert_eq!(kept.provider, order.provider);
-        let body: serde_json::Value = serde_json::from_slice(&kept.body).unwrap();
+        let body: serde_json::Value =
+            serde_json::from_slice(&body_of(&orders.market, kept)).unwrap();
         assert_eq!(body["text"], format!("Login code: {code}"));
         assert_eq!(body["number"], format!("+{number}"));
     }

@@ -9,6 +9,7 @@ use nexnum_engine::ids::{Number, OrderId};
 
 use super::buying::answering;
 use super::{Rig, execute};
+use crate::rig::texts::{codes_of, said_of};
 
 /// A report of an activation shows a message without an id.
 async fn report(rig: &Rig, id: OrderId, code: &str) {
@@ -48,10 +49,7 @@ async fn bought(rig: &Rig) -> OrderId {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_number_received_for_one_buyer_is_no_message_of_the_next() {
     let rig = answering("6281200000001").await;
-    let codes = |id: OrderId| -> Vec<String> {
-        let order = rig.orders().market.read_model.order(id).unwrap();
-        order.messages.iter().map(|message| message.code.to_string()).collect()
-    };
+    let codes = |id: OrderId| codes_of(&rig.orders().market, id);
     let first = bought(&rig).await;
     report(&rig, first, "51001").await;
     execute(rig.orders(), Finish { order: first, caller: Caller::System }).await;
@@ -66,10 +64,7 @@ async fn what_a_number_received_for_one_buyer_is_no_message_of_the_next() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_with_an_id_or_without_a_code_stays_the_first_buyers() {
     let rig = answering("6281200000001").await;
-    let texts = |id: OrderId| -> Vec<String> {
-        let order = rig.orders().market.read_model.order(id).unwrap();
-        order.messages.iter().map(|message| message.text.to_string()).collect()
-    };
+    let texts = |id: OrderId| said_of(&rig.orders().market, id);
     let (link, plain) = ("https://t.me/login/Qx7", "Welcome");
     let first = bought(&rig).await;
     show(&rig, first, Some("31"), "Telegram code 424242", Some("424242")).await;

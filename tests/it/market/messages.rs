@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 
 use super::harness::{Client, Market};
+use crate::rig::texts::sealed_body;
 
 pub(super) const NUMBER: u64 = 62_810_000_000;
 
@@ -253,7 +254,7 @@ async fn a_callback_that_a_crash_left_is_processed_after_the_restart() {
         provider: own,
         key: 7,
         content_type: "application/json".into(),
-        body: body.as_bytes().into(),
+        sealed: sealed_body(&market.running.rooms.market, body.as_bytes()).await,
         failure: None,
     };
     market.running.rooms.market.execute(&Origin::SYSTEM, stored).await.unwrap();

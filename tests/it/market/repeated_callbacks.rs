@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::harness::{Client, Market, answer};
 use super::messages::{NUMBER, buy, codes, futures_all, kept};
+use crate::rig::texts::sealed_body;
 
 /// A market whose number two buyers have, for a service each.
 async fn shared_number() -> (Market, [(Client, String); 2]) {
@@ -25,11 +26,12 @@ async fn shared_number() -> (Market, [(Client, String); 2]) {
 /// So many callbacks that cannot be processed, of other numbers.
 async fn flood(market: &Market, count: usize) {
     let own = market.running.rooms.market.read_model.directory().providers()[0].0;
+    let sealed = sealed_body(&market.running.rooms.market, b"{").await;
     let stored = |key: usize| ReceiveCallback {
         provider: own,
         key: key as u128,
         content_type: "".into(),
-        body: b"{"[..].into(),
+        sealed: sealed.clone(),
         failure: Some(CallbackFailure::Unreadable),
     };
     let all =
@@ -111,7 +113,7 @@ async fn a_callback_that_an_operator_processed_is_known_when_it_comes_without_an
             provider: own,
             key: at as u128,
             content_type: "application/json".into(),
-            body: body.to_string().as_bytes().into(),
+            sealed: sealed_body(&market.running.rooms.market, body.to_string().as_bytes()).await,
             failure: Some(CallbackFailure::Ambiguous),
         };
         let again = market.running.rooms.market.execute(&Origin::SYSTEM, again).await.unwrap();

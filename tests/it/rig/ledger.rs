@@ -1,9 +1,10 @@
 //! A small market of own stock in commands, and a stopped folder whose ledger gets them.
 
 use nexnum::market::folder::Opened;
+use nexnum_engine::activation::{MessageParts, SealedParts};
 use nexnum_engine::command::{
-    Command, Deposit, Incoming, IngestMessage, ListOffers, LoadStock, NewPayment, OpenAccount,
-    PlaceOrder, RegisterProvider, Reply, Timings,
+    Command, Deposit, Incoming, IngestMessage, ListOffers, LoadStock, MakeSealKey, NewPayment,
+    OpenAccount, PlaceOrder, RegisterProvider, Reply, Timings,
 };
 use nexnum_engine::event::{
     Arrival, MessageIdentity, MessageKind, MessageWay, ProviderKind, Routing, Terms,
@@ -13,7 +14,9 @@ use nexnum_engine::ids::{
     AccountId, CarrierId, CountryId, Number, OfferId, OrderId, Product, ProviderId, Seq, ServiceId,
 };
 use nexnum_engine::money::Micros;
+use nexnum_engine::sealed::{KeyHandle, KeyOwner, SealedValue};
 use nexnum_engine::time::Time;
+use nexnum_storage::keys::KeyFolder;
 use nexnum_storage::merkle::SALT_LEN;
 use nexnum_storage::{Ledger, Payload, Salt};
 
@@ -23,6 +26,8 @@ const OFFER: OfferId = OfferId(1);
 const PRODUCT: Product = Product { country: CountryId(3), service: ServiceId(5) };
 const PRICE: Micros = Micros(100_000);
 const COST: Micros = Micros(50_000);
+/// The key of the day on which messages come here.
+const DAY_KEY: MakeSealKey = MakeSealKey { handle: KeyHandle(1), owner: KeyOwner::Day(0) };
 /// How messages come here.
 const POSTED: Arrival = Arrival {
     way: MessageWay::Callback,
@@ -33,6 +38,7 @@ const POSTED: Arrival = Arrival {
 
 /// A customer with 10.00, and own stock to spend it on.
 pub(crate) struct Furniture {
+    pub(crate) day: MakeSealKey,
     pub(crate) account: OpenAccount,
     pub(crate) deposit: Deposit,
     pub(crate) provider: RegisterProvider,
@@ -44,6 +50,7 @@ pub(crate) fn furniture(numbers: u64) -> Furniture {
     let offers = vec![(PRODUCT, CarrierId::ANY)];
     let numbers = (0..numbers).map(|n| Number(6_281_200_000_000 + n)).collect();
     Furniture {
+        day: DAY_KEY,
         account: account("acme"),
         deposit: Deposit {
             account: ACCOUNT,
@@ -77,13 +84,18 @@ pub(crate) fn order() -> PlaceOrder {
 
 /// A message for an order, told from others by its digest.
 pub(crate) fn message(order: OrderId, digest: u128) -> IngestMessage {
-    let (sender, text, code) = ("Telegram".into(), "code 12345".into(), "12345".into());
-    IngestMessage {
-        order,
-        message: Incoming { digest, sender, text, code },
-        arrival: POSTED,
-        callback: None,
-    }
+    let has = MessageParts { sender: true, text: true, code: true };
+    let (handle, nonce, commitment) = (DAY_KEY.handle, [1; 24], [2; 32]);
+    let sealed = SealedValue { handle, nonce, commitment, ciphertext: [3; 40].into() };
+    let message = Incoming { digest, said: SealedParts { has, sealed } };
+    IngestMessage { order, message, arrival: POSTED, callback: None }
+}
+
+/// Makes the file of the key that messages name as theirs.
+pub(crate) fn make_day_key(opened: &Opened) {
+    let keys = KeyFolder::at(&opened.folder.keys(), opened.ledger.id());
+    let master = opened.folder.read_master_key().unwrap();
+    keys.make(&master, DAY_KEY.handle, DAY_KEY.owner).unwrap();
 }
 
 /// Decides a command and appends what happened, as one row.

@@ -11,3 +11,4 @@ pub(crate) mod process;
 pub(crate) mod sandbox;
 pub(crate) mod server;
 pub(crate) mod set_clock;
+pub(crate) mod texts;

@@ -34,7 +34,8 @@ impl Model {
             Some(failure) if failure.is_refusal() => CALLBACK_REFUSED_LEN_MAX,
             Some(_) | None => CALLBACK_LEN_MAX,
         };
-        need(fits && callback.body.len() <= len_max, "invalid_field")?;
+        need(fits && callback.sealed.clear_len() <= len_max, "invalid_field")?;
+        need(self.seals_days(&callback.sealed), "unknown_sealing_key")?;
         let first = self.callbacks.len().saturating_sub(CALLBACK_KEYS_MAX);
         // Known are the last ones, and those that are kept.
         let is_known = |(index, known): (usize, &(u128, Standing))| {

@@ -338,11 +338,6 @@ impl Model {
             let mut known = known.clone();
             known.outlay.iter_mut().for_each(|outlay| outlay.moved = Seq(0));
             same(&format!("order {id}"), &known, &order.whole(id, *nth))?;
-            let said = |messages: &[Message]| -> Vec<_> {
-                let said = |it: &Message| (it.sender.clone(), it.text.clone(), it.code.clone());
-                messages.iter().map(said).collect()
-            };
-            same(&format!("texts of {id}"), said(&known.messages), said(&order.messages))?;
         }
         let resting: Vec<_> =
             state.quarantine().map(|rests| (rests.until, rests.offer, rests.number)).collect();

@@ -1,6 +1,6 @@
 //! The life of an order, its money, its messages; the pulse.
 
-use nexnum_engine::activation::{ActivationState as S, Message};
+use nexnum_engine::activation::{ActivationState as S, Message, MessageParts};
 use nexnum_engine::command::{
     AssignNumber, Caller, CompleteMessage, Effect, Incoming, PlaceOrder, Placed, Pulse, Reply,
     ShowMessages, Timings,
@@ -272,8 +272,10 @@ impl Model {
     pub(super) fn ingest(&mut self, now: Time, id: OrderId, message: &Incoming) -> Answer {
         let index = self.find(id)?;
         let known = self.has_seen(index, message.digest);
+        let is_readable = self.seals_days(&message.said.sealed);
         let order = &mut self.orders[index];
         need(is_takeable(message), "invalid_field")?;
+        need(is_readable, "unknown_sealing_key")?;
         need(order.state != S::Init, "no_number_yet")?;
         need(!known, "duplicate_message")?;
         need(order.messages.len() < MESSAGES_MAX, "exhausted")?;
@@ -281,9 +283,7 @@ impl Model {
         order.messages.push(Message {
             id: MessageId(self.messages),
             digest: message.digest,
-            sender: message.sender.clone(),
-            text: message.text.clone(),
-            code: message.code.clone(),
+            said: vec![message.said.clone()],
             received_at: now,
             late: order.closed_at.is_some(),
             shown: false,
@@ -316,25 +316,21 @@ impl Model {
         let CompleteMessage { order, message } = completed;
         let index = self.find(*order)?;
         need(is_takeable(message), "invalid_field")?;
+        need(self.seals_days(&message.said.sealed), "unknown_sealing_key")?;
         let order = &mut self.orders[index];
         let known = order.messages.iter_mut().find(|known| known.digest == message.digest);
         let Some(known) = known.filter(|_| order.closed_at.is_none()) else {
             return Ok(Reply::Effect(Effect::Unchanged));
         };
-        let before = known.clone();
-        let parts = [
-            (&mut known.sender, &message.sender),
-            (&mut known.text, &message.text),
-            (&mut known.code, &message.code),
-        ];
-        for (known, said) in parts.into_iter().filter(|(known, _)| known.is_empty()) {
-            known.clone_from(said);
-        }
-        if *known != before {
+        let had = |part: fn(&MessageParts) -> bool| known.said.iter().any(|it| part(&it.has));
+        let adds = |part: fn(&MessageParts) -> bool| part(&message.said.has) && !had(part);
+        let effect = if adds(|has| has.sender) || adds(|has| has.text) || adds(|has| has.code) {
+            known.said.push(message.said.clone());
             known.shown = false;
-        }
-        let after = known.clone();
-        let effect = if after == before { Effect::Unchanged } else { Effect::Done };
+            Effect::Done
+        } else {
+            Effect::Unchanged
+        };
         Ok(Reply::Effect(effect))
     }
 
@@ -415,9 +411,7 @@ impl Model {
 
 /// A message that says something, within its bounds.
 fn is_takeable(message: &Incoming) -> bool {
-    let says = !message.text.is_empty() || !message.code.is_empty();
-    let fits = message.text.len() <= TEXT_LEN_MAX
-        && message.sender.len() <= NAME_LEN_MAX
-        && message.code.len() <= NAME_LEN_MAX;
+    let says = message.said.has.text || message.said.has.code;
+    let fits = message.said.sealed.clear_len() <= TEXT_LEN_MAX + 2 * NAME_LEN_MAX + 6;
     says && fits
 }

@@ -1,7 +1,7 @@
 //! The keys that values are sealed under, as a list of those that live.
 
 use nexnum_engine::command::{DestroySealKey, Effect, MakeSealKey, Reply};
-use nexnum_engine::sealed::KeyOwner;
+use nexnum_engine::sealed::{KeyHandle, KeyOwner, SealedValue};
 use nexnum_engine::state::State;
 
 use super::{Answer, Model, need, same};
@@ -25,6 +25,14 @@ impl Model {
         self.seal_keys.retain(|(handle, _)| *handle != key.handle);
         let destroyed = self.seal_keys.len() < before;
         Ok(Reply::Effect(if destroyed { Effect::Done } else { Effect::Unchanged }))
+    }
+
+    /// Whether a value is under a day's key that lives.
+    pub(super) fn seals_days(&self, value: &SealedValue) -> bool {
+        let is_it = |(handle, owner): &(KeyHandle, KeyOwner)| {
+            *handle == value.handle && matches!(owner, KeyOwner::Day(_))
+        };
+        self.seal_keys.iter().any(is_it)
     }
 
     pub(super) fn compare_seal_keys(&self, state: &State) -> Result<(), String> {

@@ -1,0 +1,32 @@
+//! Sealed values without a cipher: the engine looks at nothing of them but key and length.
+
+use nexnum_engine::activation::{MessageParts, SealedParts};
+use nexnum_engine::command::{Command, Incoming, MakeSealKey};
+use nexnum_engine::sealed::{KeyHandle, KeyOwner, SealedValue, TAG_LEN};
+
+/// The key of the day on which tests seal.
+pub const DAY_KEY: KeyHandle = KeyHandle(100);
+
+/// The key is made: before anything is sealed under it.
+pub fn make_day_key() -> Command {
+    MakeSealKey { handle: DAY_KEY, owner: KeyOwner::Day(100) }.into()
+}
+
+/// A value of so many bytes under a key.
+pub fn sealed_under(handle: KeyHandle, clear_len: usize) -> SealedValue {
+    let ciphertext = vec![b'x'; clear_len + TAG_LEN].into();
+    SealedValue { handle, nonce: [1; 24], commitment: [2; 32], ciphertext }
+}
+
+/// A value of so many bytes under the day's key.
+pub fn sealed(clear_len: usize) -> SealedValue {
+    sealed_under(DAY_KEY, clear_len)
+}
+
+/// A message of these parts; those that are empty are not there.
+pub fn message(digest: u128, [sender, text, code]: [&str; 3]) -> Incoming {
+    let has =
+        MessageParts { sender: !sender.is_empty(), text: !text.is_empty(), code: !code.is_empty() };
+    let sealed = sealed([sender, text, code].iter().map(|part| part.len()).sum());
+    Incoming { digest, said: SealedParts { has, sealed } }
+}
