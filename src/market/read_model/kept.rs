@@ -22,7 +22,7 @@ impl ReadModel {
     #[must_use]
     pub fn kept(&self) -> Kept {
         Kept {
-            replies: [self.replies.len(), self.aging.lock().len()],
+            replies: self.replies.counts(),
             purchases: self.purchases.len(),
             numbers: self.held.lock().len(),
             closed: self.closed.lock().len(),

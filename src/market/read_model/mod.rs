@@ -9,10 +9,11 @@ mod directory;
 mod kept;
 mod lost;
 mod placed;
+mod replies;
 mod unended;
 mod upstream;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -35,6 +36,7 @@ pub use kept::Kept;
 pub use upstream::LostPurchase;
 
 use lost::LostCallbacks;
+use replies::RepliesView;
 use upstream::UpstreamWork;
 
 /// Waiters are woken by the order's number modulo this: few enough to be small, many
@@ -89,9 +91,7 @@ pub struct ReadModel {
     orders: HashMap<OrderId, Arc<Order>>,
     /// The last order that was placed. Ids have no gaps.
     last_order: AtomicU64,
-    replies: HashMap<(AccountId, u128), StoredReply>,
-    /// Their keys by age, oldest first: what is forgotten is found without a look at the rest.
-    aging: Mutex<VecDeque<(Time, AccountId, u128)>>,
+    replies: RepliesView,
     directory: Directory,
     /// Orders with work upstream: to be bought, polled, ended.
     driven: Mutex<BTreeSet<OrderId>>,
@@ -126,8 +126,7 @@ impl ReadModel {
             key_hashes: HashMap::new(),
             orders: HashMap::new(),
             last_order: AtomicU64::new(state.counters().order.0),
-            replies: HashMap::new(),
-            aging: Mutex::default(),
+            replies: RepliesView::from_state(state),
             directory: Directory::from_state(state),
             driven: Mutex::default(),
             awaiting: Mutex::default(),
@@ -147,11 +146,6 @@ impl ReadModel {
         }
         for (id, key) in state.keys().filter(|(_, key)| !key.revoked) {
             model.show_key(id, key.hash, key.account, key.scope);
-        }
-        let mut replies: Vec<_> = state.replies().collect();
-        replies.sort_unstable_by_key(|(.., reply)| reply.at);
-        for (account, key, reply) in replies {
-            model.keep_reply(account, key, reply);
         }
         for order in state.orders() {
             model.show_order(Arc::new(order.clone()));
@@ -175,20 +169,11 @@ impl ReadModel {
             self.upstream.forget(|id| !orders.contains_key(&id));
         }
         // Last, so that a reader that finds a reply finds its order.
-        for (seq, head) in change.groups.heads(change.first) {
-            if let Some((account, key, reply)) = StoredReply::of(head, seq) {
-                self.keep_reply(account, key, reply);
-            }
-        }
+        self.replies.publish(change);
         self.published.send_replace(change.last());
         for order in &change.orders {
             self.bell(order.id).notify_waiters();
         }
-    }
-
-    fn keep_reply(&self, account: AccountId, key: u128, reply: StoredReply) {
-        self.replies.pin().insert((account, key), reply);
-        self.aging.lock().push_back((reply.at, account, key));
     }
 
     fn show_event(&self, at: Time, event: &Event) {
@@ -196,8 +181,8 @@ impl ReadModel {
         self.upstream.show(event);
         match event {
             Event::Account(event) => self.show_account(event),
-            Event::Memory(MemoryEvent::Retired { orders_before, replies_before }) => {
-                self.retire(*orders_before, *replies_before);
+            Event::Memory(MemoryEvent::Retired { orders_before, .. }) => {
+                self.retire(*orders_before);
             }
             Event::Callback(event) => self.show_callback(at, event),
             // Orders come as values, and providers are the directory's.
@@ -286,7 +271,7 @@ impl ReadModel {
         }
     }
 
-    fn retire(&self, orders_before: Time, replies_before: Time) {
+    fn retire(&self, orders_before: Time) {
         let first_kept = (orders_before.plus_ms(1), OrderId(0));
         let mut driven_closed = self.driven_closed.lock();
         *driven_closed = driven_closed.split_off(&first_kept);
@@ -303,10 +288,6 @@ impl ReadModel {
                 let key = (order.provider, assignment.external_id.clone());
                 self.purchases.pin().remove(&key);
             }
-        }
-        let (mut aging, replies) = (self.aging.lock(), self.replies.pin());
-        while let Some((_, account, key)) = aging.pop_front_if(|(at, ..)| *at <= replies_before) {
-            replies.remove(&(account, key));
         }
     }
 
@@ -362,7 +343,7 @@ impl ReadModel {
     /// The order that an idempotency key stands for.
     #[must_use]
     pub fn reply(&self, account: AccountId, key: u128) -> Option<StoredReply> {
-        self.replies.pin().get(&(account, key)).copied()
+        self.replies.get(account, key)
     }
 
     /// Providers, carriers and own offers.
