@@ -20,7 +20,7 @@ use nexnum_engine::event::{
 };
 use nexnum_engine::group::{Groups, Head, Idempotency};
 use nexnum_engine::ids::{
-    AccountId, CarrierId, CountryId, Number, OfferId, OrderId, Product, ProviderId, ServiceId,
+    AccountId, CarrierId, CountryId, OfferId, OrderId, Product, ProviderId, ServiceId, Token,
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::time::Time;
@@ -29,7 +29,7 @@ use nexnum_engine::time::Time;
 #[allow(dead_code, unreachable_pub, reason = "a bench takes what it needs")]
 mod sealed;
 
-use sealed::{make_day_key, message};
+use sealed::{loaded, make_day_key, make_load_key, message};
 
 /// How messages come here.
 const POLLED: Arrival = Arrival {
@@ -80,10 +80,11 @@ impl Market {
         }
         for id in 1..=OFFERS {
             let (provider, offers) = (ProviderId(1), vec![(product(id), CarrierId::ANY)]);
+            market.must(&make_load_key(OfferId(id)));
             market.must(&Command::ListOffers(ListOffers { provider, offers }));
             for first in (0..numbers).step_by(NUMBERS_PER_LOAD as usize) {
                 let last = (first + NUMBERS_PER_LOAD).min(numbers);
-                let numbers = (first..last).map(|n| Number(6_281_000_000_000 + n)).collect();
+                let numbers = loaded(OfferId(id), (first..last).map(Token));
                 let (cost, price) = (Micros(100_000), Micros(500_000));
                 market.must(&Command::LoadStock(LoadStock {
                     offer: OfferId(id),

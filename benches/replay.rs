@@ -21,7 +21,7 @@ use nexnum_engine::event::{
 };
 use nexnum_engine::group::{Groups, Head, Idempotency};
 use nexnum_engine::ids::{
-    AccountId, CarrierId, CountryId, Number, OfferId, OrderId, Product, ProviderId, Seq, ServiceId,
+    AccountId, CarrierId, CountryId, OfferId, OrderId, Product, ProviderId, Seq, ServiceId, Token,
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::time::Time;
@@ -31,7 +31,7 @@ use nexnum_storage::{Ledger, LedgerId, Payload, RedbLedger, Salt, StorageError};
 #[allow(dead_code, unreachable_pub, reason = "a bench takes what it needs")]
 mod sealed;
 
-use sealed::{make_day_key, message};
+use sealed::{loaded, make_day_key, make_load_key, message};
 
 /// How messages come here.
 const POLLED: Arrival = Arrival {
@@ -111,8 +111,9 @@ impl Writer {
         }
         for id in 1..=OFFERS {
             let (provider, offers) = (ProviderId(1), vec![(product(id), CarrierId::ANY)]);
+            self.execute(&make_load_key(OfferId(id)));
             self.execute(&Command::ListOffers(ListOffers { provider, offers }));
-            let numbers = (0..NUMBERS_PER_OFFER).map(|n| Number(6_281_000_000_000 + n)).collect();
+            let numbers = loaded(OfferId(id), (0..NUMBERS_PER_OFFER).map(Token));
             let (cost, price) = (Micros(100_000), Micros(500_000));
             self.execute(&Command::LoadStock(LoadStock {
                 offer: OfferId(id),

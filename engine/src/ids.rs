@@ -69,6 +69,18 @@ pub struct Product {
     pub service: ServiceId,
 }
 
+/// What stands for a phone number where numbers are told apart: 64 bits that nothing but a key can
+/// make of it. Two numbers may share one: who finds an order by it compares the number as well.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Token(pub u64);
+
+/// Prints nothing of it: it stays the same as long as its key lives.
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
 /// A phone number: E.164 digits with the country code, without the plus sign.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Number(pub u64);

@@ -4,7 +4,7 @@
 //! shape, state, stock, funds.
 
 use crate::activation::state::ActivationState;
-use crate::ids::{Number, OrderId};
+use crate::ids::OrderId;
 use crate::money::Micros;
 use crate::time::Time;
 
@@ -61,9 +61,9 @@ pub enum Reject {
     DuplicatePurchase(OrderId),
     /// The message is known.
     DuplicateMessage,
-    /// The number is in stock, at rest or in use for this service at this provider already,
+    /// The number with this index, from 0, is in stock, at rest or in use for this service at this provider already,
     /// or stands twice in the load.
-    DuplicateNumber(Number),
+    DuplicateNumber(u32),
     /// A key with this hash was issued before.
     DuplicateKey,
     /// The offer is listed already.

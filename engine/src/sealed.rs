@@ -55,6 +55,9 @@ pub enum KeyOwner {
     Load(OfferId),
     /// The number of a rental, by its order.
     Rental(OrderId),
+    /// None: the key makes what numbers and texts are found by, from this quarter on.
+    /// Quarters are those of UTC, counted from 1970-01-01.
+    Lookup(u32),
 }
 
 /// What a sealed value is. It is authenticated with the value, so that none opens as another.

@@ -14,12 +14,13 @@ pub use parts::{
 };
 
 use crate::activation::ActivationState;
+use crate::activation::StockNumber;
 use crate::book::Book;
 use crate::books::Books;
 use crate::callbacks::Callbacks;
 use crate::event::{Epoch, LedgerTerms, ProviderKind, ProviderWord};
 use crate::ids::{
-    AccountId, CarrierId, KeyId, Number, OfferId, OrderId, Product, ProviderId, RailId, Seq,
+    AccountId, CarrierId, KeyId, LoadId, OfferId, OrderId, Product, ProviderId, RailId, Seq, Token,
 };
 use crate::limits::{CLOSED_KEPT_MS, LAST_LOOK_MS, REPLIES_KEPT_MS};
 use crate::money::Micros;
@@ -55,15 +56,15 @@ pub struct State {
     pub(crate) pools: Table<OfferId, Pool>,
     /// Numbers of own stock by the offers that hold them: in stock, at rest or in an open
     /// activation.
-    pub(crate) held: BTreeSet<(Number, OfferId)>,
+    pub(crate) held: BTreeSet<(Token, OfferId)>,
     pub(crate) orders: Table<OrderId, Order>,
     pub(crate) purchases: BTreeMap<(ProviderId, Box<str>), OrderId>,
     /// Orders in memory by their number of own stock: a number is sold again after a refund.
-    pub(crate) holders: BTreeSet<(ProviderId, Number, OrderId)>,
+    pub(crate) holders: BTreeSet<(ProviderId, Token, OrderId)>,
     /// What numbers of own stock received for orders that have left memory.
-    pub(crate) seen: BTreeMap<(ProviderId, Number), Seen>,
+    pub(crate) seen: BTreeMap<(ProviderId, Token), Seen>,
     /// The same numbers by age.
-    pub(crate) seen_ages: BTreeSet<(Time, ProviderId, Number)>,
+    pub(crate) seen_ages: BTreeSet<(Time, ProviderId, Token)>,
     /// Open orders by the moment at which they end by themselves.
     pub(crate) deadlines: BTreeSet<(Time, OrderId)>,
     /// Closed orders by the moment at which they ended.
@@ -83,8 +84,10 @@ pub struct State {
     pub(crate) ended_upstream: BTreeSet<OrderId>,
     /// Orders in memory that their providers ended, and their words.
     pub(crate) provider_words: BTreeMap<OrderId, ProviderWord>,
-    /// The same by number: until when it rests for each offer.
-    pub(crate) resting: BTreeMap<(Number, OfferId), Time>,
+    /// The same by what stands for them: until when each rests for each offer.
+    pub(crate) resting: BTreeMap<(Token, OfferId), (Time, StockNumber)>,
+    /// Where each load of own stock stands in the ledger, with its numbers.
+    pub(crate) loads: Table<LoadId, Seq>,
     pub(crate) callbacks: Callbacks,
     pub(crate) seal_keys: SealKeys,
 }
@@ -192,6 +195,11 @@ impl State {
         }
     }
 
+    /// Where each load of own stock stands in the ledger: its event has the numbers, sealed.
+    pub fn loads(&self) -> impl Iterator<Item = (LoadId, Seq)> {
+        self.loads.iter().map(|(load, at)| (load, *at))
+    }
+
     /// An order still in memory.
     #[must_use]
     pub fn order(&self, id: OrderId) -> Option<&Order> {
@@ -232,14 +240,14 @@ impl State {
     pub(crate) fn holders(
         &self,
         provider: ProviderId,
-        number: Number,
+        number: Token,
     ) -> impl Iterator<Item = &Order> {
         let all = (provider, number, OrderId(0))..=(provider, number, OrderId(u64::MAX));
         self.holders.range(all).filter_map(|(.., id)| self.orders.get(*id))
     }
 
     /// True if a number of own stock received a message, for an order in memory or before.
-    pub(crate) fn has_seen(&self, provider: ProviderId, number: Number, digest: u128) -> bool {
+    pub(crate) fn has_seen(&self, provider: ProviderId, number: Token, digest: u128) -> bool {
         let mut holders = self.holders(provider, number);
         let seen = self.seen.get(&(provider, number));
         seen.is_some_and(|seen| seen.digests.contains(&digest))
@@ -247,16 +255,16 @@ impl State {
     }
 
     /// The offers that hold a number of own stock, by id.
-    pub(crate) fn offers_with(&self, number: Number) -> impl Iterator<Item = OfferId> {
+    pub(crate) fn offers_with(&self, number: Token) -> impl Iterator<Item = OfferId> {
         let all = (number, OfferId(0))..=(number, OfferId(u32::MAX));
         self.held.range(all).map(|(_, offer)| *offer)
     }
 
     /// Until when a number of own stock rests, for the offer that waits longest; `None` if it
     /// rests for none.
-    pub(crate) fn rests_until(&self, number: Number) -> Option<Time> {
+    pub(crate) fn rests_until(&self, number: Token) -> Option<Time> {
         let all = (number, OfferId(0))..=(number, OfferId(u32::MAX));
-        self.resting.range(all).map(|(_, until)| *until).max()
+        self.resting.range(all).map(|(_, (until, _))| *until).max()
     }
 
     /// Purchases given up that may still turn up, oldest first.

@@ -3,7 +3,7 @@
 mod common;
 
 use common::proof::Recorded;
-use common::sealed::{make_day_key, message};
+use common::sealed::{make_day_key, message, sealed};
 use nexnum_engine::audit::audit;
 use nexnum_engine::book::Book;
 use nexnum_engine::command::{
@@ -16,7 +16,7 @@ use nexnum_engine::event::{
 };
 use nexnum_engine::group::Head;
 use nexnum_engine::ids::{
-    AccountId, CarrierId, CountryId, Number, OfferId, OrderId, Product, ProviderId, ServiceId,
+    AccountId, CarrierId, CountryId, OfferId, OrderId, Product, ProviderId, ServiceId, Token,
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::policy::Policy;
@@ -91,12 +91,13 @@ impl Market {
     fn assign(&mut self) {
         let (order, attempt) =
             (OrderId(1), self.recorded.state().order(OrderId(1)).expect("it is placed").attempt);
-        let (number, external_id) = (Number(10_001), "x1".into());
+        let (token, sealed, external_id) = (Token(10_001), sealed(13), "x1".into());
         let (cost, charged, carrier, timings) = (None, None, None, TIMINGS);
         self.run(AssignNumber {
             order,
             attempt,
-            number,
+            token,
+            sealed,
             external_id,
             cost,
             charged,

@@ -16,7 +16,7 @@ use nexnum_engine::event::{
     UpstreamEvent,
 };
 use nexnum_engine::group::{KeyUse, Made};
-use nexnum_engine::ids::{AccountId, Number, OfferId, OrderId, ProviderId};
+use nexnum_engine::ids::{AccountId, OfferId, OrderId, ProviderId, Token};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::OrderRef;
 use nexnum_engine::time::Time;
@@ -112,12 +112,12 @@ fn damage_offer(event: &mut OfferEvent, choice: u64) {
         },
         OfferEvent::NumberReleased { offer, number, until } => match choice % 3 {
             0 => *offer = OfferId(4_000_000),
-            1 => *number = Number(1),
+            1 => *number = Token(1),
             _ => until.0 += 1,
         },
         OfferEvent::NumberHeldBack { offer, number, rested, .. } => match choice % 3 {
             0 => *offer = OfferId(4_000_000),
-            1 => *number = Number(1),
+            1 => *number = Token(1),
             _ => *rested = rested.map_or(Some(Time(1)), |_| None),
         },
     }
@@ -251,7 +251,7 @@ fn damage_order(event: &mut OrderEvent, choice: u64) -> Option<()> {
             0 => terms.offer = OfferId(4_000_000),
             1 => terms.provider = ProviderId(u16::MAX),
             _ => match assignment {
-                Some(assignment) => assignment.number = Number(1),
+                Some(assignment) => assignment.token = Token(1),
                 None => *limit = Micros(terms.price.0 - 1),
             },
         },

@@ -4,13 +4,14 @@ mod common;
 
 use common::arbitrary::{Arbitrary, START};
 use common::proof::Recorded;
+use common::sealed::loaded;
 use nexnum_engine::command::{
     ClearDoubt, Command, DoubtOrder, IssueKey, LoadStock, PlaceOrder, Pulse, Timings,
 };
 use nexnum_engine::event::{Routing, Terms};
 use nexnum_engine::group::{Idempotency, Made};
 use nexnum_engine::ids::{
-    AccountId, CarrierId, CountryId, Number, OfferId, OrderId, Product, ProviderId, ServiceId,
+    AccountId, CarrierId, CountryId, OfferId, OrderId, Product, ProviderId, ServiceId, Token,
 };
 use nexnum_engine::limits::CLOSED_KEPT_MS;
 use nexnum_engine::money::Micros;
@@ -32,7 +33,7 @@ fn market() -> Recorded {
         prefix: "nx".into(),
     }));
     for first in [20_000, 35_000] {
-        let numbers = (first..first + 12_500).map(Number).collect();
+        let numbers = loaded(OfferId(1), (first..first + 12_500).map(Token));
         run(Command::LoadStock(LoadStock {
             offer: OfferId(1),
             cost: Micros(1),

@@ -117,6 +117,7 @@ async fn fill(rooms: &Rooms) {
     execute(rooms, Deposit { account, payment, sealed: None }).await;
     let offers = vec![(product(rooms), CarrierId::ANY)];
     execute(rooms, ListOffers { provider: rooms.supply.own, offers }).await;
+    let numbers = rooms.market.seal_load(offer, numbers).await.expect("it has a key");
     execute(rooms, LoadStock { offer, cost, price, numbers }).await;
     let wish = Wish { product: product(rooms), carrier: CarrierId::ANY, limit: None };
     let placed =

@@ -57,10 +57,10 @@ pub(super) fn of_reject(reject: Reject) -> Problem {
             plain(S::CONFLICT, "The order is being reconciled").retryable()
         }
         Reject::DuplicateMessage => plain(S::CONFLICT, "The message is known"),
-        Reject::DuplicateNumber(number) => {
+        Reject::DuplicateNumber(index) => {
             plain(S::CONFLICT, "A number is in stock already").param("numbers").detail(format!(
-                "+{number} stands twice in the load, or is in stock, at rest or in use for this \
-                 service, whatever its operator: leave it out; nothing was loaded"
+                "numbers[{index}] stands twice in the load, or is in stock, at rest or in use for \
+                 this service, whatever its operator: leave it out; nothing was loaded"
             ))
         }
         Reject::DuplicateKey => plain(S::CONFLICT, "The key is issued already"),

@@ -12,6 +12,7 @@ pub mod grid_follower;
 pub mod history;
 pub mod index_key;
 pub mod master_key;
+pub mod numbers;
 pub mod read_model;
 pub mod recent;
 mod refused;
@@ -39,6 +40,7 @@ use crate::public_id::PublicIds;
 use crate::supervisor::Supervisor;
 
 use self::history::History;
+use self::numbers::Numbers;
 use self::read_model::ReadModel;
 use self::sealing::Sealing;
 use self::search::Search;
@@ -64,6 +66,8 @@ pub struct Market {
     pub read_model: Arc<ReadModel>,
     /// What seals and opens what can be forgotten.
     pub sealing: Sealing,
+    /// What finds and opens the numbers of activations.
+    pub numbers: Numbers,
     /// Prices and live stock.
     pub grid: Arc<Grid>,
     /// The catalogue by its words, with what is on sale.

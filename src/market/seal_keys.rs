@@ -6,16 +6,21 @@
 //! copy was put back, and of one that never got its event, under which nothing is sealed. Making
 //! keys, and when they end, is left to others.
 
-use nexnum_engine::command::DestroySealKey;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use nexnum_engine::command::{DestroySealKey, MakeSealKey};
 use nexnum_engine::event::DestroyReason;
-use nexnum_engine::sealed::KeyHandle;
+use nexnum_engine::sealed::{KeyHandle, KeyOwner};
 use nexnum_engine::state::State;
 use nexnum_engine::time::Time;
-use nexnum_storage::keys::{KeyFiles, KeyFolder};
+use nexnum_storage::keys::{KeyFiles, KeyFolder, draw_handle};
 use nexnum_storage::{Folder, LedgerId, StorageError};
 
 use super::boot_error::{BootError, LostKeys};
 use super::folder::{Opened, write};
+
+/// What is said beside a lost key that numbers are found by.
+const NOT_ACCEPTED: &str = ": it is what numbers are found by, so that its loss cannot be accepted";
 
 fn keys_of(folder: &Folder, ledger: LedgerId) -> KeyFolder {
     KeyFolder::at(&folder.keys(), ledger)
@@ -70,6 +75,8 @@ fn lost(
             Err(StorageError::DamagedFile { reason, .. }) => reason,
             Err(error) => return Err(error.into()),
         };
+        let why =
+            if matches!(owner, KeyOwner::Lookup(_)) { format!("{why}{NOT_ACCEPTED}") } else { why };
         lost.push((handle, why));
     }
     Ok(lost)
@@ -82,9 +89,11 @@ fn lost(
 /// As [`check`]; a key that the master key does not open, or no master key.
 pub fn look(opened: &Opened) -> Result<Vec<KeyHandle>, BootError> {
     let (folder, ledger, state) = (&opened.folder, opened.ledger.id(), opened.engine.state());
-    let (accepted, lost): (Vec<_>, Vec<_>) = lost(folder, ledger, state)?
-        .into_iter()
-        .partition(|(handle, _)| opened.accepted_keys.contains(handle));
+    let (accepted, lost): (Vec<_>, Vec<_>) =
+        lost(folder, ledger, state)?.into_iter().partition(|(handle, _)| {
+            let is_lookup = matches!(state.seal_keys().owner(*handle), Some(KeyOwner::Lookup(_)));
+            opened.accepted_keys.contains(handle) && !is_lookup
+        });
     if !lost.is_empty() {
         return Err(BootError::LostKeys(LostKeys { path: folder.keys(), lost }));
     }
@@ -97,7 +106,28 @@ pub fn look(opened: &Opened) -> Result<Vec<KeyHandle>, BootError> {
     Ok(accepted)
 }
 
-/// Says in the ledger which keys are lost, and destroys the file of every key that does not live.
+/// Makes the first lookup key.
+fn make_lookup(opened: &mut Opened, at: Time) -> Result<(), BootError> {
+    let is_lookup = |(_, owner)| matches!(owner, KeyOwner::Lookup(_));
+    if opened.engine.state().seal_keys().iter().any(is_lookup) {
+        return Ok(());
+    }
+    let (handle, owner) = (draw_handle()?, KeyOwner::Lookup(quarter_of(at)));
+    let keys = keys_of(&opened.folder, opened.ledger.id());
+    keys.make(&opened.folder.read_master_key()?, handle, owner)?;
+    let made = MakeSealKey { handle, owner }.into();
+    write(&mut opened.engine, &mut opened.ledger, at, &[made])
+}
+
+/// The quarter of a moment: of UTC, counted from 1970-01-01.
+fn quarter_of(at: Time) -> u32 {
+    let moment = Timestamp::from_millisecond(at.0.cast_signed()).unwrap_or(Timestamp::UNIX_EPOCH);
+    let date = moment.to_zoned(TimeZone::UTC).date();
+    let quarters = 4 * (i32::from(date.year()) - 1970) + (i32::from(date.month()) - 1) / 3;
+    quarters.unsigned_abs()
+}
+
+/// Says in the ledger which keys are lost, makes the first lookup key, and destroys the file of every key that does not live.
 /// The event first: a start that is cut short in between destroys the file the next time.
 ///
 /// # Errors
@@ -111,7 +141,9 @@ pub fn settle(opened: &mut Opened, lost: &[KeyHandle], at: Time) -> Result<(), B
         write(&mut opened.engine, &mut opened.ledger, at, &commands)?;
         tracing::warn!(?lost, "sealing keys are lost, as accepted: what is sealed is forgotten");
     }
-    // 2. What does not live.
+    // 2. What numbers are found by, if nothing is yet.
+    make_lookup(opened, at)?;
+    // 3. What does not live.
     let keys = keys_of(&opened.folder, opened.ledger.id());
     let found = keys.list()?;
     let mut destroyed = 0;

@@ -1,18 +1,21 @@
 //! Values that can be forgotten, sealed under the keys of their owners; and digests that find them.
 //!
 //! Promises: an owner's key is durable in its file, and its making in the ledger, before anything is
-//! sealed under it; an owner has one key at a time. The keys of days are in memory while they live,
-//! so that a message is sealed and opened without a look at the disk. When keys end is left to
+//! sealed under it; an owner has one key at a time, and a load of own stock one of its own. The keys
+//! of days and loads are in memory while they live, so that a message or a number is sealed and
+//! opened without a look at the disk. When keys end is left to
 //! others ([`super::seal_keys`] at a start).
 
 use std::fmt;
 use std::sync::Arc;
 
 use nexnum_engine::command::MakeSealKey;
-use nexnum_engine::ids::OrderId;
+use nexnum_engine::event::LoadedNumber;
+use nexnum_engine::ids::{Number, OfferId, OrderId, Token};
 use nexnum_engine::sealed::{KeyHandle, KeyOwner, Purpose, SealedValue};
 use nexnum_storage::index_key::{IndexKey, Indexed};
 use nexnum_storage::keys::{KeyFolder, draw_handle};
+use nexnum_storage::lookup_key::LookupKey;
 use nexnum_storage::sealed::{NONCE_LEN, SealError, SealedPlace, SealingKey};
 use nexnum_storage::secrets::{MasterKey, SecretBytes};
 use nexnum_storage::{LedgerId, StorageError};
@@ -69,8 +72,11 @@ struct Inner {
     index: IndexKey,
     /// The keys that live, by whose they are.
     owners: HashMap<KeyOwner, KeyHandle>,
-    /// Those of days themselves. There are as many as days in a retention.
-    days: HashMap<KeyHandle, SealingKey>,
+    /// Those of days and loads themselves, under which values are that many look at. There are as
+    /// many as days in a retention, and loads of own stock.
+    held: HashMap<KeyHandle, SealingKey>,
+    /// What numbers are found by.
+    lookup: LookupKey,
     /// Held while a key is made.
     making: Mutex<()>,
 }
@@ -81,27 +87,39 @@ impl fmt::Debug for Sealing {
     }
 }
 
+/// Whether the keys of an owner are in memory while they live.
+const fn is_held(owner: KeyOwner) -> bool {
+    matches!(owner, KeyOwner::Day(_) | KeyOwner::Load(_))
+}
+
 impl Sealing {
     /// That of a folder whose keys are settled.
     ///
     /// # Errors
-    /// As [`index_key::of`]; the master key or a day's key cannot be read.
+    /// As [`index_key::of`]; the master key or one of those in memory cannot be read.
     pub fn open(opened: &Opened) -> Result<Self, BootError> {
         let (folder, state) = (&opened.folder, opened.engine.state());
         let index = index_key::of(&folder::secrets(folder)?, folder, state)?;
         let (ledger, master) = (opened.ledger.id(), folder.read_master_key()?);
         let keys = KeyFolder::at(&folder.keys(), ledger);
-        let (owners, days) = (HashMap::new(), HashMap::new());
+        let (owners, held, mut lookup) = (HashMap::new(), HashMap::new(), None);
+        // By handle; of lookup keys the newest makes tokens.
         for (handle, owner) in state.seal_keys().iter() {
             owners.pin().insert(owner, handle);
-            if matches!(owner, KeyOwner::Day(_))
+            if is_held(owner)
                 && let Some(key) = keys.read(&master, handle)?
             {
-                days.pin().insert(handle, key);
+                held.pin().insert(handle, key);
+            }
+            if let KeyOwner::Lookup(quarter) = owner {
+                lookup = lookup.max(Some((quarter, handle)));
             }
         }
+        let missing = || StorageError::Missing { path: folder.keys() };
+        let (_, lookup) = lookup.ok_or_else(missing)?;
+        let lookup = LookupKey::of(&keys.read(&master, lookup)?.ok_or_else(missing)?);
         let making = Mutex::default();
-        Ok(Self(Arc::new(Inner { keys, ledger, master, index, owners, days, making })))
+        Ok(Self(Arc::new(Inner { keys, ledger, master, index, owners, held, lookup, making })))
     }
 
     /// The digest of a payment by its rail and its reference.
@@ -110,17 +128,23 @@ impl Sealing {
         self.0.index.digest(Indexed::Payment, &[rail.as_bytes(), reference.as_bytes()])
     }
 
-    /// Opens what is sealed under a day's key; `None` if that was destroyed.
+    /// What stands for a number.
+    #[must_use]
+    pub fn token(&self, number: Number) -> Token {
+        self.0.lookup.token(number)
+    }
+
+    /// Opens what is sealed under the key of a day or a load; `None` if that was destroyed.
     ///
     /// # Errors
     /// [`SealError`].
-    pub fn open_of_day(
+    pub fn open_held(
         &self,
         purpose: Purpose,
         order: Option<OrderId>,
         value: &SealedValue,
     ) -> Result<Option<SecretBytes>, SealError> {
-        let Some(key) = self.day(value.handle) else { return Ok(None) };
+        let Some(key) = self.held(value.handle) else { return Ok(None) };
         key.open(&self.place(purpose, order), value).map(Some)
     }
 
@@ -155,18 +179,42 @@ impl Sealing {
         Ok(key.seal(&self.place(purpose, order), clear, nonce)?)
     }
 
+    /// Seals the numbers of a load of own stock under a key of their own, in their order.
+    ///
+    /// # Errors
+    /// [`SealingError`].
+    pub(super) async fn seal_load(
+        &self,
+        offer: OfferId,
+        numbers: Vec<Number>,
+        record: impl AsyncFnOnce(MakeSealKey) -> Result<(), Refused>,
+    ) -> Result<Vec<LoadedNumber>, SealingError> {
+        let key = self.make(KeyOwner::Load(offer), record).await?;
+        let (place, sealing) = (self.place(Purpose::Number, None), self.clone());
+        // Some tens of milliseconds for a full load.
+        let sealed = tokio::task::spawn_blocking(move || {
+            let seal = |number: Number| {
+                let digits = number.to_string();
+                let sealed = key.seal(&place, digits.as_bytes(), random_bytes()?)?;
+                Ok(LoadedNumber { token: sealing.token(number), sealed })
+            };
+            numbers.into_iter().map(seal).collect::<Result<_, SealingError>>()
+        });
+        sealed.await.map_err(|_| SealingError::CutOff)?
+    }
+
     fn place(&self, purpose: Purpose, order: Option<OrderId>) -> SealedPlace {
         SealedPlace { ledger: self.0.ledger, purpose, order }
     }
 
-    fn day(&self, handle: KeyHandle) -> Option<SealingKey> {
-        self.0.days.pin().get(&handle).cloned()
+    fn held(&self, handle: KeyHandle) -> Option<SealingKey> {
+        self.0.held.pin().get(&handle).cloned()
     }
 
     /// The key of an owner, if it has one.
     async fn known(&self, owner: KeyOwner) -> Result<Option<SealingKey>, SealingError> {
         let Some(handle) = self.0.owners.pin().get(&owner).copied() else { return Ok(None) };
-        let key = match self.day(handle) {
+        let key = match self.held(handle) {
             Some(key) => Some(key),
             None => self.read(handle).await?,
         };
@@ -188,6 +236,15 @@ impl Sealing {
         if let Some(key) = self.known(owner).await? {
             return Ok(key);
         }
+        self.make(owner, record).await
+    }
+
+    /// Makes a key, which `record` writes down.
+    async fn make(
+        &self,
+        owner: KeyOwner,
+        record: impl AsyncFnOnce(MakeSealKey) -> Result<(), Refused>,
+    ) -> Result<SealingKey, SealingError> {
         // 1. The file, durable under its name.
         let handle = draw_handle()?;
         let key = self.blocking(move |it| it.keys.make(&it.master, handle, owner)).await?;
@@ -200,8 +257,8 @@ impl Sealing {
             return Err(SealingError::Refused(refused));
         }
         // 3. Only now it may seal.
-        if matches!(owner, KeyOwner::Day(_)) {
-            self.0.days.pin().insert(handle, key.clone());
+        if is_held(owner) {
+            self.0.held.pin().insert(handle, key.clone());
         }
         self.0.owners.pin().insert(owner, handle);
         Ok(key)

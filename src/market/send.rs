@@ -66,7 +66,7 @@ impl Market {
 mod tests {
     use super::*;
     use crate::market::sealing::Sealing;
-    use crate::market::{Threads, folder, start};
+    use crate::market::{Threads, folder, seal_keys, start};
     use nexnum_engine::command::NameCarrier;
     use nexnum_engine::group::Actor;
     use nexnum_engine::policy::Policy;
@@ -74,7 +74,8 @@ mod tests {
 
     fn started(folder: &TempDir) -> (Market, Threads) {
         folder::init(&folder.path().join("market")).unwrap();
-        let opened = folder::open(&folder.path().join("market"), |_| {}).unwrap();
+        let mut opened = folder::open(&folder.path().join("market"), |_| {}).unwrap();
+        seal_keys::settle(&mut opened, &[], Time(1)).unwrap();
         let sealing = Sealing::open(&opened).unwrap();
         let started = start(opened, sealing, Policy::default(), 1_000);
         (started.market, started.threads)

@@ -1,7 +1,6 @@
 //! Starting and stopping a market: the engine's threads, and what follows the ledger.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::catalog::Catalog;
@@ -15,6 +14,7 @@ use super::change::Change;
 use super::folder::{self, Opened};
 use super::grid_follower::{GridFollower, OpenClaim};
 use super::history::{Follower, History};
+use super::numbers::Numbers;
 use super::read_model::ReadModel;
 use super::sealing::Sealing;
 use super::search::Search;
@@ -78,9 +78,8 @@ pub fn start(opened: Opened, sealing: Sealing, policy: Policy, snapshot_every: u
     let search = Search::new(catalog, Arc::clone(&grid));
     // 2. The threads that decide and commit. The grid comes first: what the read model shows
     // can be bought.
-    let clock = opened.clock;
+    let (clock, archived, metrics) = (opened.clock, Arc::default(), Metrics::default());
     clock.advance_to(opened.last_at);
-    let (archived, metrics) = (Arc::new(AtomicU64::new(0)), Metrics::default());
     let publish = {
         let read_model = Arc::clone(&read_model);
         move |change: Change| {
@@ -119,6 +118,7 @@ pub fn start(opened: Opened, sealing: Sealing, policy: Policy, snapshot_every: u
         &supervisor,
     );
     let market = Market {
+        numbers: Numbers::new(sealing.clone(), Arc::clone(&read_model), reader.clone()),
         catalog,
         clock,
         ids,

@@ -74,15 +74,16 @@ mod tests {
     use super::*;
     use nexnum_engine::Engine;
     use nexnum_engine::command::{
-        Caller, Cancel, Command, ListOffers, LoadStock, OpenAccount, PlaceOrder, RegisterProvider,
-        Reply, Timings,
+        Caller, Cancel, Command, ListOffers, LoadStock, MakeSealKey, OpenAccount, PlaceOrder,
+        RegisterProvider, Reply, Timings,
     };
-    use nexnum_engine::event::{ProviderKind, Routing, Terms};
+    use nexnum_engine::event::{LoadedNumber, ProviderKind, Routing, Terms};
     use nexnum_engine::group::{Groups, Head};
     use nexnum_engine::ids::{
-        AccountId, CarrierId, CountryId, Number, OfferId, Product, ProviderId,
+        AccountId, CarrierId, CountryId, OfferId, Product, ProviderId, Token,
     };
     use nexnum_engine::money::Micros;
+    use nexnum_engine::sealed::{KeyHandle, KeyOwner, SealedValue};
     use nexnum_engine::time::Time;
 
     /// Orders on one number, the last one first: each of a service, `true` while it is open.
@@ -100,7 +101,12 @@ mod tests {
             run(RegisterProvider { name, kind: ProviderKind::Own }.into());
             run(ListOffers { provider, offers: vec![(product, CarrierId::ANY)] }.into());
             let (cost, price) = (Micros(1), Micros(2));
-            run(LoadStock { offer, cost, price, numbers: vec![Number(15_551)] }.into());
+            let handle = KeyHandle(at.into());
+            run(MakeSealKey { handle, owner: KeyOwner::Load(offer) }.into());
+            let (nonce, commitment, ciphertext) = ([1; 24], [2; 32], [3; 21].into());
+            let sealed = SealedValue { handle, nonce, commitment, ciphertext };
+            let numbers = vec![LoadedNumber { token: Token(15_551), sealed }];
+            run(LoadStock { offer, cost, price, numbers }.into());
             let terms = Terms { offer, provider, price, cost };
             run(PlaceOrder {
                 account: AccountId(1),

@@ -15,7 +15,7 @@ use std::time::Duration;
 use nexnum_driver::{Bought, ErrorKind, GivenNumber, Op};
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::breaker::BreakerInput;
-use nexnum_engine::command::{AssignNumber, ClearDoubt, FailOrder, NextAttempt, PriceOffers};
+use nexnum_engine::command::{ClearDoubt, FailOrder, NextAttempt, PriceOffers};
 use nexnum_engine::event::{AttemptEnd, AttemptError, OfferTerms, Terms};
 use nexnum_engine::grid::Ask;
 use nexnum_engine::group::Actor;
@@ -27,6 +27,7 @@ use nexnum_engine::reservation::Claim;
 use nexnum_engine::time::Time;
 
 use super::Orders;
+use super::assigned::Given;
 use super::attempt_end;
 use super::claim::{self, Claimed, Wish};
 use super::doubt::{CALL_MS, Call, Calling, Numberless, Window, bookable};
@@ -383,17 +384,9 @@ impl Purchase {
             }
         };
         // 2. The order gets it.
-        let command = AssignNumber {
-            order: order.id,
-            attempt: order.attempt,
-            number,
-            external_id: external_id.into(),
-            cost,
-            charged,
-            carrier: attempt_end::carrier_word(bought.operator.as_deref()),
-            timings,
-        };
-        match self.orders.record(order, &command, order.deadline).await {
+        let carrier = attempt_end::carrier_word(bought.operator.as_deref());
+        let given = Given { number, external_id, cost, charged, carrier, timings };
+        match self.orders.record_number(order, given).await {
             Ok(Ok(_)) => claim.book(),
             // The purchase is another order's: ours may have been made, under another id.
             Ok(Err(Reject::DuplicatePurchase(_))) => {

@@ -19,7 +19,7 @@ impl Orders {
     ) -> bool {
         let Some(assignment) = &order.assignment else { return false };
         let (market, now) = (&self.market, self.market.clock.now());
-        let others = market.read_model.all_holders(assignment.number).into_iter();
+        let others = market.read_model.all_holders(assignment.token).into_iter();
         let mut others =
             others.filter(|id| *id != order.id).filter_map(|id| Received::of(market, id));
         others.any(|other| {

@@ -200,7 +200,7 @@ impl Orders {
         report: &StatusReport,
         look: Look,
     ) -> Result<ExternalState, Unseen> {
-        if misfit::is_of_another(asked, report.number) {
+        if misfit::is_of_another(self.number_of(asked), report.number) {
             let text = "the reply is about another number than was asked for";
             return Err(Unseen::Provider(ProviderError::new(ErrorKind::Unmapped, false, text)));
         }
@@ -365,8 +365,11 @@ impl Orders {
 
     /// The orders in memory on a number, newest first.
     fn holders(&self, posted: Posted) -> Vec<Received> {
-        let holders = self.market.read_model.holders(posted.provider, posted.number);
-        holders.into_iter().rev().filter_map(|id| Received::of(&self.market, id)).collect()
+        let token = self.market.sealing.token(posted.number);
+        let holders = self.market.read_model.holders(posted.provider, token).into_iter().rev();
+        let holders = holders.filter_map(|id| Received::of(&self.market, id));
+        // A token only leads to a number: two may share one.
+        holders.filter(|order| self.number_of(order) == Some(posted.number)).collect()
     }
 
     /// The one of these orders that a message is for: of those that were there when it came.

@@ -39,15 +39,20 @@ pub(crate) enum SeenIn {
     List,
 }
 
-/// True if a reply about an order's activation is about another number: a cache on the way, or the
+/// True if a reply about an activation with its own number is about another one: a cache on the way, or the
 /// provider, has mixed them up. One of the two may lack its country's code.
-pub(super) fn is_of_another(order: &Order, number: GivenNumber) -> bool {
-    let (Some(assignment), Some(number)) = (&order.assignment, number.read()) else { return false };
-    let (own, shown) = (assignment.number.to_string(), number.to_string());
+pub(super) fn is_of_another(own: Option<Number>, number: GivenNumber) -> bool {
+    let (Some(own), Some(number)) = (own, number.read()) else { return false };
+    let (own, shown) = (own.to_string(), number.to_string());
     !own.ends_with(&shown) && !shown.ends_with(&own)
 }
 
 impl Orders {
+    /// The number that an order has, as long as it is not forgotten.
+    pub(crate) fn number_of(&self, order: &Order) -> Option<Number> {
+        self.market.numbers.of(order.id, order.assignment.as_ref()?)
+    }
+
     /// The number of a purchase that was made for an order, or why it is not sold.
     pub(crate) fn fitting(&self, order: &Order, number: GivenNumber) -> Result<Number, Misfit> {
         let number = match number {
@@ -63,7 +68,7 @@ impl Orders {
         }
         // One number may be sold for several services, each of them once.
         let read_model = &self.market.read_model;
-        let holders = read_model.all_holders(number).into_iter();
+        let holders = read_model.all_holders(self.market.sealing.token(number)).into_iter();
         let is_taken = |other: &Order| {
             other.id != order.id && other.product == order.product && !other.state.is_closed()
         };
@@ -75,7 +80,8 @@ impl Orders {
     /// configuration are one account, each of them shows the purchases of both.
     pub(crate) fn has_purchase(&self, number: GivenNumber, external_id: &str) -> bool {
         let read_model = &self.market.read_model;
-        let holders = number.read().map(|number| read_model.all_holders(number));
+        let token = number.read().map(|number| self.market.sealing.token(number));
+        let holders = token.map(|token| read_model.all_holders(token));
         let mut holders = holders.into_iter().flatten().filter_map(|id| read_model.order(id));
         holders.any(|order| {
             order.assignment.as_ref().is_some_and(|it| *it.external_id == *external_id)

@@ -6,6 +6,7 @@
 
 mod absence;
 mod arrived;
+mod assigned;
 mod attempt_end;
 pub mod buy;
 mod callback;
@@ -76,6 +77,7 @@ use self::waited::Waited;
 /// How long a change that a provider has made waits for a full inbox.
 const RECORD_MS: u64 = 2_000;
 
+pub(crate) use assigned::Given;
 pub(crate) use callback::DroppedCallbacks;
 pub use callback::{CallbackRefusal, OperatorsWord, Processed};
 pub use ingest::{ActivationReport, INGEST_MS, Unseen};

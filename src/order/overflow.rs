@@ -68,13 +68,13 @@ impl Orders {
         (sender, text): (&str, &str),
         failure: CallbackFailure,
     ) -> Result<bool, Unseen> {
-        let Some(assignment) = &order.assignment else { return Ok(false) };
+        let Some(number) = self.number_of(order) else { return Ok(false) };
         if self.market.read_model.callbacks(|callbacks| callbacks.with_key(key).is_some()) {
             return Ok(false);
         }
         let service = self.market.catalog.service(order.product.service);
         let posted = PostedMessage {
-            number: format!("+{}", assignment.number),
+            number: format!("+{number}"),
             sender: sender.to_owned(),
             text: text.to_owned(),
             id: None,

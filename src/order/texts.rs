@@ -39,7 +39,7 @@ impl Texts {
 fn open(sealing: &Sealing, order: OrderId, message: &Message) -> Option<Said> {
     let mut whole: Option<Said> = None;
     for part in &message.said {
-        let opened = sealing.open_of_day(Purpose::Message, Some(order), &part.sealed);
+        let opened = sealing.open_held(Purpose::Message, Some(order), &part.sealed);
         let said = match opened {
             Ok(opened) => Said::from_bytes(opened?.expose()),
             Err(error) => {
@@ -59,7 +59,7 @@ fn open(sealing: &Sealing, order: OrderId, message: &Message) -> Option<Said> {
 /// The body of a callback; `None` once it is forgotten.
 #[must_use]
 pub fn callback_body(sealing: &Sealing, callback: &Callback) -> Option<SecretBytes> {
-    let opened = sealing.open_of_day(Purpose::CallbackBody, None, &callback.sealed);
+    let opened = sealing.open_held(Purpose::CallbackBody, None, &callback.sealed);
     opened.unwrap_or_else(|error| {
         tracing::error!(%error, "a callback's body does not open");
         None

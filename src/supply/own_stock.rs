@@ -35,6 +35,11 @@ pub enum LoadRefusal {
         /// The load's country.
         country: CountryId,
     },
+    /// A number stands twice in the load, or is in stock, at rest or in use for the service already.
+    Duplicate {
+        /// The number.
+        number: Number,
+    },
     /// The engine refused.
     Refused(Refused),
 }
@@ -62,14 +67,24 @@ impl Supply {
     /// The refusal; no number is added then.
     pub async fn load(&self, origin: &Origin, load: StockLoad) -> Result<Loaded, LoadRefusal> {
         // 1. Refused before its carrier is named and its offer is listed, which are events.
-        check_load(load.cost, load.price, &load.numbers).map_err(Refused::from)?;
+        let tokens: Vec<_> = load.numbers.iter().map(|it| self.market.sealing.token(*it)).collect();
+        let numbers = load.numbers.clone();
+        let refused = |refused| match refused {
+            Refused::Rejected(Reject::DuplicateNumber(index)) => {
+                LoadRefusal::Duplicate { number: numbers[index as usize] }
+            }
+            refused => LoadRefusal::Refused(refused),
+        };
+        check_load(load.cost, load.price, &tokens).map_err(|reject| refused(reject.into()))?;
         self.check_country(&load)?;
         // 2. The offer.
         let carrier = self.name_carrier(origin, load.carrier).await?;
         let offer = self.list_own(origin, load.product, carrier).await?;
         // 3. The numbers.
-        let StockLoad { cost, price, numbers, .. } = load;
-        let count = self.market.execute(origin, LoadStock { offer, cost, price, numbers }).await?;
+        let StockLoad { cost, price, .. } = load;
+        let sealed = self.market.seal_load(offer, load.numbers).await.map_err(Refused::from)?;
+        let load = LoadStock { offer, cost, price, numbers: sealed };
+        let count = self.market.execute(origin, load).await.map_err(refused)?;
         Ok(Loaded { offer, count })
     }
 

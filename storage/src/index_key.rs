@@ -76,15 +76,26 @@ impl IndexKey {
     /// it, so that no two lists of parts are the same bytes.
     #[must_use]
     pub fn digest(&self, of: Indexed, parts: &[&[u8]]) -> u128 {
-        let mut hasher = blake3::Hasher::new_keyed(&self.0);
-        hasher.update(DOMAIN).update(&[of.tag()]);
-        for part in parts {
-            hasher.update(&(part.len() as u64).to_le_bytes()).update(part);
-        }
         let mut digest = [0; 16];
-        hasher.finalize_xof().fill(&mut digest);
+        keyed(&self.0, (DOMAIN, of.tag()), parts, &mut digest);
         u128::from_le_bytes(digest)
     }
+}
+
+/// Fills `digest` with BLAKE3 under a key, over what it is of, and the parts. Each part has its length
+/// before it.
+pub(crate) fn keyed(
+    key: &[u8; KEY_LEN],
+    (domain, tag): (&[u8], u8),
+    parts: &[&[u8]],
+    digest: &mut [u8],
+) {
+    let mut hasher = blake3::Hasher::new_keyed(key);
+    hasher.update(domain).update(&[tag]);
+    for part in parts {
+        hasher.update(&(part.len() as u64).to_le_bytes()).update(part);
+    }
+    hasher.finalize_xof().fill(digest);
 }
 
 #[cfg(test)]

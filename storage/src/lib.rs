@@ -22,6 +22,7 @@ mod identity;
 pub mod index_key;
 pub mod keys;
 pub mod ledger;
+pub mod lookup_key;
 pub mod manifest;
 pub mod merkle;
 mod overlay;

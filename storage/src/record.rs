@@ -4,21 +4,23 @@
 //! An enum is its tag, and a frame of what its variant holds; a struct is a frame of its fields;
 //! frames and values are those of `wire`.
 
-use nexnum_engine::activation::{ActivationState, Assignment, Message, MessageParts, SealedParts};
+use nexnum_engine::activation::{
+    ActivationState, Assignment, Message, MessageParts, NumberPlace, SealedParts, StockNumber,
+};
 use nexnum_engine::book::Book;
 use nexnum_engine::callback::{Callback, CallbackFailure, CallbackOutcome};
 use nexnum_engine::event::{
     AccountEvent, Arrival, AttemptEnd, AttemptError, CallbackEvent, CatalogVersion, Charged,
     ClockJump, Closing, Completion, DestroyReason, Epoch, Event, ForeignAmount, LedgerEvent,
-    LedgerTerms, Leg, Legs, MemoryEvent, MessageIdentity, MessageKind, MessageWay, MoneyEvent,
-    MoveKind, MoveReason, Moved, OfferEvent, OfferTerms, OrderEvent, OrphanEnd, Payment, Placement,
-    ProviderKind, ProviderWord, Receipt, Routing, Scope, SealKeyEvent, ShownBy, SkipReason,
-    SkippedAsk, SkippedAsks, Terms, UpstreamEnd, UpstreamEvent,
+    LedgerTerms, Leg, Legs, LoadedNumber, MemoryEvent, MessageIdentity, MessageKind, MessageWay,
+    MoneyEvent, MoveKind, MoveReason, Moved, OfferEvent, OfferTerms, OrderEvent, OrphanEnd,
+    Payment, Placement, ProviderKind, ProviderWord, Receipt, Routing, Scope, SealKeyEvent, ShownBy,
+    SkipReason, SkippedAsk, SkippedAsks, Terms, UpstreamEnd, UpstreamEvent,
 };
 use nexnum_engine::group::{ActingFor, Actor, Idempotency, KeyUse, Made};
 use nexnum_engine::ids::{
-    AccountId, CallbackId, CarrierId, CountryId, KeyId, LoadId, MessageId, Number, OfferId,
-    OrderId, OrderNumber, PersonId, Product, ProviderId, RailId, Seq, ServiceId,
+    AccountId, CallbackId, CarrierId, CountryId, KeyId, LoadId, MessageId, OfferId, OrderId,
+    OrderNumber, PersonId, Product, ProviderId, RailId, Seq, ServiceId, Token,
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::{FailReason, Held, Order, OrderRef, OrderStatus, Outlay};
@@ -229,7 +231,6 @@ newtypes!(
     LoadId,
     MessageId,
     Micros,
-    Number,
     OfferId,
     CarrierId,
     OrderId,
@@ -242,6 +243,17 @@ newtypes!(
     Time,
     KeyHandle
 );
+
+/// Of a fixed width: its bits are spread over all of it.
+impl Wire for Token {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.extend(self.0.to_le_bytes());
+    }
+
+    fn take(input: &mut &[u8]) -> Result<Self, RecordError> {
+        Ok(Self(u64::from_le_bytes(Wire::take(input)?)))
+    }
+}
 
 /// As a list.
 impl Wire for SkippedAsks {
@@ -305,7 +317,9 @@ structs! {
     SealedParts { has, sealed }
     Receipt { order, message, digest, said, late, delivers, arrival }
     Completion { order, message, said }
-    Assignment { number, external_id, cancel_from, expires_at }
+    Assignment { token, place, external_id, cancel_from, expires_at }
+    StockNumber { token, load, index }
+    LoadedNumber { token, sealed }
     Leg { book, amount }
     Moved { kind, reason, order, reverses, legs }
     ForeignAmount { amount, currency, rate }
@@ -339,6 +353,7 @@ structs! {
 enums! {
     Actor { 1 System, 2 Key(id), 3 Person(id), 4 Worker(provider) }
     Made { 1 Order(order) }
+    NumberPlace { 1 Here(sealed), 2 Load(load, index) }
     ActingFor { 1 Account(id), 2 Parent(id), 3 Plan(person) }
     Scope { 1 Trade, 2 Admin }
     ProviderKind { 1 Own, 2 Driven }
@@ -375,7 +390,7 @@ enums! {
     }
     KeyOwner {
         1 Day(day), 2 Identity(account), 3 Money(account), 4 Person(person), 5 Load(offer),
-        6 Rental(order)
+        6 Rental(order), 7 Lookup(quarter)
     }
     DestroyReason { 1 Retention, 2 Erasure, 3 Lost }
     PaidTo { 1 Account(id), 2 Provider(id) }
@@ -415,6 +430,7 @@ enums! {
         24 Epoch(epoch),
         25 SealKey(handle, owner),
         26 Rail(id, name),
+        27 Load(id, at),
     }
 }
 

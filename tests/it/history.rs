@@ -69,8 +69,10 @@ impl Market {
     }
 
     async fn furnish(&self) {
-        let Furniture { day, account, deposit, provider, offers, stock } = ledger::furniture(50);
-        self.ask(day).await;
+        let Furniture { keys, account, deposit, provider, offers, stock } = ledger::furniture(50);
+        for key in keys {
+            self.ask(key).await;
+        }
         self.ask(account).await;
         self.ask(deposit).await;
         self.ask(provider).await;
@@ -106,7 +108,7 @@ impl Market {
 fn new_folder() -> tempfile::TempDir {
     let temp = tempfile::tempdir().unwrap();
     folder::init(temp.path()).unwrap();
-    ledger::make_day_key(&folder::open(temp.path(), |_| {}).unwrap());
+    ledger::make_key_files(&folder::open(temp.path(), |_| {}).unwrap());
     temp
 }
 

@@ -9,7 +9,7 @@ use nexnum_engine::event::{
     Terms, UpstreamEvent,
 };
 use nexnum_engine::group::{Head, KeyUse, Made};
-use nexnum_engine::ids::{AccountId, Number, OfferId, OrderId, ProviderId, RailId, Seq};
+use nexnum_engine::ids::{AccountId, OfferId, OrderId, ProviderId, RailId, Seq, Token};
 use nexnum_engine::limits::REPLIES_KEPT_MS;
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::OrderRef;
@@ -49,7 +49,7 @@ struct Sale {
     price: Micros,
     offer: OfferId,
     provider: ProviderId,
-    number: Option<Number>,
+    number: Option<Token>,
     end: Option<End>,
     closed: bool,
     /// What of it is in escrow, by the movements.
@@ -72,10 +72,10 @@ pub(crate) struct Auditor {
     keys: BTreeMap<(AccountId, u128), (u128, Time)>,
     references: BTreeSet<(RailId, u128)>,
     /// Numbers of own stock that no order has.
-    shelf: BTreeSet<(OfferId, Number)>,
+    shelf: BTreeSet<(OfferId, Token)>,
     /// Those that rest after a refund.
     /// Until when.
-    resting: BTreeMap<(OfferId, Number), Time>,
+    resting: BTreeMap<(OfferId, Token), Time>,
     /// The position of the last record seen.
     seq: Seq,
     /// What is lost by each movement, until it is reversed.
@@ -88,7 +88,7 @@ pub(crate) struct Auditor {
     /// Purchases that no order has.
     orphans: BTreeSet<(ProviderId, Box<str>)>,
     /// What numbers of own stock received, for all their buyers.
-    heard: BTreeSet<(ProviderId, Number, u128)>,
+    heard: BTreeSet<(ProviderId, Token, u128)>,
 }
 
 fn need(holds: bool, complaint: impl FnOnce() -> String) -> Result<(), String> {
@@ -128,7 +128,7 @@ impl Auditor {
     fn see_offer(&mut self, at: Time, event: &OfferEvent) -> Result<(), String> {
         match event {
             OfferEvent::StockLoaded { offer, numbers, .. } => {
-                let added = numbers.iter().all(|number| self.shelf.insert((*offer, *number)));
+                let added = numbers.iter().all(|number| self.shelf.insert((*offer, number.token)));
                 need(added, || format!("offer {offer} was loaded with a number it has"))
             }
             OfferEvent::NumberReleased { offer, number, until } => {
@@ -151,7 +151,7 @@ impl Auditor {
         match event {
             OrderEvent::OrderPlaced(Placement { limit, terms, assignment, .. }) => {
                 self.open(order, *limit, *terms)?;
-                self.sell(at, order, assignment.as_ref().map(|assigned| assigned.number))
+                self.sell(at, order, assignment.as_ref().map(|assigned| assigned.token))
             }
             OrderEvent::AttemptStarted { terms, .. } => {
                 let sale = self.sale(order)?;
@@ -162,7 +162,7 @@ impl Auditor {
             }
             OrderEvent::NumberAssigned { assignment, cost, .. } => {
                 if assignment.external_id.is_empty() {
-                    self.sell(at, order, Some(assignment.number))?;
+                    self.sell(at, order, Some(assignment.token))?;
                 } else {
                     self.sale(order)?.cost = Some(cost.0.into());
                 }
@@ -345,7 +345,7 @@ impl Auditor {
     }
 
     /// A number of own stock goes to an order; `None` for one that is bought upstream.
-    fn sell(&mut self, at: Time, order: OrderId, number: Option<Number>) -> Result<(), String> {
+    fn sell(&mut self, at: Time, order: OrderId, number: Option<Token>) -> Result<(), String> {
         let Some(number) = number else { return Ok(()) };
         let sale = self.sale(order)?;
         sale.number = Some(number);
@@ -415,7 +415,7 @@ impl Auditor {
     fn hold_back(
         &mut self,
         at: Time,
-        unit: (OfferId, Number),
+        unit: (OfferId, Token),
         rested: Option<Time>,
         until: Time,
     ) -> Result<(), String> {
@@ -426,7 +426,7 @@ impl Auditor {
         need(was_there && until > at, || format!("a number of offer {} was held back", unit.0))
     }
 
-    fn release(&mut self, at: Time, unit: (OfferId, Number), until: Time) -> Result<(), String> {
+    fn release(&mut self, at: Time, unit: (OfferId, Token), until: Time) -> Result<(), String> {
         let rested =
             self.resting.remove(&unit) == Some(until) && until <= at && self.shelf.insert(unit);
         need(rested, || format!("a number of offer {} came back before its time", unit.0))

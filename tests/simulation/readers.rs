@@ -153,8 +153,8 @@ pub(crate) fn never_oversells(
             let rested =
                 on_disk.quarantine().any(|known| known.offer == id && known.number == rests.number);
             let used = on_disk.orders().any(|order| {
-                let number = order.assignment.as_ref().map(|assigned| assigned.number);
-                order.offer == id && number == Some(rests.number) && order.closed_at.is_none()
+                let number = order.assignment.as_ref().map(|assigned| assigned.token);
+                order.offer == id && number == Some(rests.number.token) && order.closed_at.is_none()
             });
             !rested && !used
         };

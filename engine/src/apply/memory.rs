@@ -23,7 +23,7 @@ impl State {
         let order = self.orders.get(id).expect("an order with messages is in memory");
         assert_eq!(self.providers[order.provider].kind, ProviderKind::Own, "others are polled");
         let closed_at = order.closed_at.expect("what leaves memory has ended");
-        let number = order.assignment.as_ref().expect("an order with messages has a number").number;
+        let number = order.assignment.as_ref().expect("an order with messages has a number").token;
         let key = (order.provider, number);
         let seen = self.seen.entry(key).or_default();
         for message in &order.messages {
@@ -63,7 +63,7 @@ impl State {
             self.forget_upstream(id);
             assert!(order.state.is_closed() && order.status != OrderStatus::Escrow);
             if let Some(assignment) = order.assignment {
-                self.holders.remove(&(order.provider, assignment.number, id));
+                self.holders.remove(&(order.provider, assignment.token, id));
                 self.purchases.remove(&(order.provider, assignment.external_id));
             }
         }

@@ -1,8 +1,9 @@
 //! What an event of providers, offers or own stock does to the state.
 
 use super::dense::next;
-use crate::event::{OfferEvent, OfferTerms, ProviderKind};
-use crate::ids::{CarrierId, Number, OfferId, Product, ProviderId};
+use crate::activation::StockNumber;
+use crate::event::{LoadedNumber, OfferEvent, OfferTerms, ProviderKind};
+use crate::ids::{CarrierId, LoadId, OfferId, Product, ProviderId, Token};
 use crate::money::Micros;
 use crate::state::{Offer, Provider, Quarantined, State};
 use crate::time::Time;
@@ -27,16 +28,15 @@ impl State {
             OfferEvent::OffersPriced { provider, terms } => self.price_offers(*provider, terms),
             OfferEvent::StockLoaded { load, offer, cost, price, numbers } => {
                 next(&mut self.counters.load.0, load.0);
-                self.load_stock(*offer, (*cost, *price), numbers);
+                self.load_stock(*load, *offer, (*cost, *price), numbers);
             }
             OfferEvent::NumberReleased { offer, number, until } => {
-                let resting = Quarantined { until: *until, offer: *offer, number: *number };
-                self.end_rest(resting);
-                self.pool_mut(*offer).next.push_back(*number);
+                let number = self.end_rest(*offer, *number, *until);
+                self.pool_mut(*offer).next.push_back(number);
             }
             OfferEvent::NumberHeldBack { offer, number, rested, until } => {
-                self.hold_back(*offer, *number, *rested);
-                self.begin_rest(Quarantined { until: *until, offer: *offer, number: *number });
+                let number = self.hold_back(*offer, *number, *rested);
+                self.begin_rest(Quarantined { until: *until, offer: *offer, number });
             }
         }
     }
@@ -60,37 +60,48 @@ impl State {
         }
     }
 
-    fn load_stock(&mut self, id: OfferId, terms: (Micros, Micros), numbers: &[Number]) {
+    fn load_stock(
+        &mut self,
+        load: LoadId,
+        id: OfferId,
+        terms: (Micros, Micros),
+        numbers: &[LoadedNumber],
+    ) {
+        self.loads.insert(load, self.counters.seq);
         let offer = self.offer(id).expect("stock is of a listed offer");
         assert_eq!((offer.cost, offer.price), terms, "a load is at its offer's terms");
         let provider = offer.provider;
         assert_eq!(self.providers[provider].kind, ProviderKind::Own, "only own stock is loaded");
         for number in numbers {
-            assert!(self.held.insert((*number, id)), "a number is held once an offer");
+            assert!(self.held.insert((number.token, id)), "a number is held once an offer");
         }
+        let numbers = (0..).zip(numbers);
+        let numbers = numbers.map(|(index, it)| StockNumber { token: it.token, load, index });
         self.pool_mut(id).next.extend(numbers);
     }
 
     /// Takes a number out of an offer's stock, or ends the rest that it had.
-    fn hold_back(&mut self, offer: OfferId, number: Number, rested: Option<Time>) {
+    fn hold_back(&mut self, offer: OfferId, number: Token, rested: Option<Time>) -> StockNumber {
         if let Some(until) = rested {
-            return self.end_rest(Quarantined { until, offer, number });
+            return self.end_rest(offer, number, until);
         }
         let pool = self.pools.get_mut(offer).expect("an own offer has a pool");
         // What was loaded a moment ago is at the end.
-        let at = pool.next.iter().rposition(|known| *known == number);
-        pool.next.remove(at.expect("a number is held back out of its offer's stock"));
+        let at = pool.next.iter().rposition(|known| known.token == number);
+        at.and_then(|at| pool.next.remove(at)).expect("a number is held back out of its stock")
     }
 
     pub(super) fn begin_rest(&mut self, resting: Quarantined) {
         let Quarantined { until, offer, number } = resting;
         self.quarantine.insert(resting);
-        let before = self.resting.insert((number, offer), until);
+        let before = self.resting.insert((number.token, offer), (until, number));
         assert_eq!(before, None, "a number rests once an offer");
     }
 
-    fn end_rest(&mut self, resting: Quarantined) {
-        assert!(self.quarantine.remove(&resting), "it rested until then");
-        self.resting.remove(&(resting.number, resting.offer));
+    fn end_rest(&mut self, offer: OfferId, number: Token, until: Time) -> StockNumber {
+        let (known, number) = self.resting.remove(&(number, offer)).expect("it rested");
+        let resting = Quarantined { until, offer, number };
+        assert!(known == until && self.quarantine.remove(&resting), "it rested until then");
+        number
     }
 }

@@ -159,8 +159,9 @@ impl State {
         self.schedule(id);
         if self.providers[provider].kind == ProviderKind::Own {
             let pool = self.pools.get_mut(offer).expect("an own offer has a pool");
-            assert_eq!(pool.next.pop_front(), Some(assignment.number), "the pool's first is sold");
-            self.holders.insert((provider, assignment.number, id));
+            let sold = assignment.stock();
+            assert!(sold.is_some() && pool.next.pop_front() == sold, "the pool's first is sold");
+            self.holders.insert((provider, assignment.token, id));
         } else {
             let key = (provider, assignment.external_id.clone());
             assert_eq!(self.purchases.insert(key, id), None, "a purchase serves one order");
@@ -249,9 +250,9 @@ impl State {
         }
         let pool = self.pools.get_mut(order.offer).expect("an own offer has a pool");
         if status == OrderStatus::Refunded {
-            pool.next.push_back(assignment.number);
+            pool.next.push_back(assignment.stock().expect("it is of own stock"));
         } else {
-            self.held.remove(&(assignment.number, order.offer));
+            self.held.remove(&(assignment.token, order.offer));
         }
     }
 
@@ -260,7 +261,8 @@ impl State {
         let order = self.order_mut(id);
         assert_eq!(order.status, OrderStatus::Refunded, "what was not used rests");
         let offer = order.offer;
-        let number = order.assignment.as_ref().expect("a number that rests was assigned").number;
+        let number = order.assignment.as_ref().and_then(Assignment::stock);
+        let number = number.expect("a number that rests was assigned");
         let pool = self.pools.get_mut(offer).expect("an own offer has a pool");
         assert_eq!(pool.next.pop_back(), Some(number), "what came back last rests");
         self.begin_rest(Quarantined { until, offer, number });

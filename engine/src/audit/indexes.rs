@@ -58,7 +58,7 @@ fn numbers(state: &State) -> bool {
         let Some(given) = &order.assignment else { continue };
         match state.providers[order.provider].kind {
             ProviderKind::Own => {
-                holders.insert((order.provider, given.number, order.id));
+                holders.insert((order.provider, given.token, order.id));
             }
             ProviderKind::Driven => {
                 purchases.insert((order.provider, given.external_id.clone()), order.id);
@@ -69,8 +69,11 @@ fn numbers(state: &State) -> bool {
 }
 
 fn rests(state: &State) -> bool {
-    let resting: BTreeMap<_, _> =
-        state.quarantine.iter().map(|it| ((it.number, it.offer), it.until)).collect();
+    let resting: BTreeMap<_, _> = state
+        .quarantine
+        .iter()
+        .map(|it| ((it.number.token, it.offer), (it.until, it.number)))
+        .collect();
     let ages: BTreeSet<_> = state
         .seen
         .iter()
@@ -92,27 +95,37 @@ fn orders_known(state: &State) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::activation::StockNumber;
     use crate::audit::audit;
     use crate::command::Caller;
     use crate::command::{
-        AssignNumber, Cancel, Command, Deposit, IssueKey, ListOffers, LoadStock, NameCarrier,
-        NewPayment, OpenAccount, PlaceOrder, RegisterProvider, Timings,
+        AssignNumber, Cancel, Command, Deposit, IssueKey, ListOffers, LoadStock, MakeSealKey,
+        NameCarrier, NewPayment, OpenAccount, PlaceOrder, RegisterProvider, Timings,
     };
     use crate::engine::Engine;
-    use crate::event::{MoveReason, Routing, Terms};
+    use crate::event::{LoadedNumber, MoveReason, Routing, Terms};
     use crate::group::{Groups, Head};
     use crate::ids::{
-        AccountId, CarrierId, CountryId, Number, OfferId, OrderId, Product, ProviderId, ServiceId,
+        AccountId, CarrierId, CountryId, LoadId, OfferId, OrderId, Product, ProviderId, ServiceId,
+        Token,
     };
     use crate::money::Micros;
+    use crate::sealed::{KeyHandle, KeyOwner, SealedValue, TAG_LEN};
     use crate::state::{Lost, WriteOff};
     use crate::time::Time;
 
+    const LOAD: KeyHandle = KeyHandle(1);
+    const DAY: KeyHandle = KeyHandle(2);
     const OWN: ProviderId = ProviderId(1);
     const DRIVEN: ProviderId = ProviderId(2);
 
     /// Alters an index; false if there was nothing to be altered.
     type Change = fn(&mut State) -> bool;
+
+    fn sealed(handle: KeyHandle) -> SealedValue {
+        let ciphertext = [7; 13 + TAG_LEN].into();
+        SealedValue { handle, nonce: [1; 24], commitment: [2; 32], ciphertext }
+    }
 
     fn place(provider: ProviderId) -> Command {
         PlaceOrder {
@@ -154,18 +167,23 @@ mod tests {
         for provider in [OWN, DRIVEN] {
             run(ListOffers { provider, offers: vec![(product, CarrierId::ANY)] }.into());
         }
-        let numbers = vec![Number(10_001), Number(10_002), Number(10_003)];
         let (offer, cost, price) = (OfferId(1), Micros(5), Micros(10));
+        for (handle, owner) in [(LOAD, KeyOwner::Load(offer)), (DAY, KeyOwner::Day(1))] {
+            run(MakeSealKey { handle, owner }.into());
+        }
+        let loaded = |token| LoadedNumber { token: Token(token), sealed: sealed(LOAD) };
+        let numbers = [10_001, 10_002, 10_003].map(loaded).into();
         run(LoadStock { offer, cost, price, numbers }.into());
         run(place(OWN));
         run(place(DRIVEN));
         let timings = Timings { lifetime_ms: 60_000, min_cancel_age_ms: 0 };
-        let (number, external_id) = (Number(20_001), "x1".into());
+        let (token, external_id) = (Token(20_001), "x1".into());
         let order = OrderId(2);
         run(AssignNumber {
             order,
             attempt: 1,
-            number,
+            token,
+            sealed: sealed(DAY),
             external_id,
             cost: Some(Micros(5)),
             charged: None,
@@ -196,9 +214,10 @@ mod tests {
                 state.purchases.values_mut().map(|id| *id = OrderId(1)).count() > 0
             }),
             ("a rest", |state| {
-                state.resting.insert((Number(10_003), OfferId(1)), Time(9)).is_none()
+                let number = StockNumber { token: Token(10_003), load: LoadId(1), index: 2 };
+                state.resting.insert((number.token, OfferId(1)), (Time(9), number)).is_none()
             }),
-            ("an age", |state| state.seen_ages.insert((Time(1), OWN, Number(10_001)))),
+            ("an age", |state| state.seen_ages.insert((Time(1), OWN, Token(10_001)))),
             ("an end upstream", |state| state.ended_upstream.insert(OrderId(9))),
             ("a payment", |state| state.payments.pop_first().is_some()),
             ("a rail's name", |state| state.rail_ids.pop_first().is_some()),

@@ -166,12 +166,12 @@ fn stock_is_held_once(state: &State) -> Result<(), String> {
     let mut held = BTreeSet::new();
     let pools = state.pools.iter();
     let pooled =
-        pools.flat_map(|(offer, pool)| pool.next.iter().map(move |number| (offer, *number)));
+        pools.flat_map(|(offer, pool)| pool.next.iter().map(move |number| (offer, number.token)));
     let open = state.orders.values().filter(|order| !order.state.is_closed());
     let own = open.filter(|order| state.providers[order.provider].kind == ProviderKind::Own);
     let assigned =
-        own.filter_map(|order| order.assignment.as_ref().map(|a| (order.offer, a.number)));
-    let resting = state.quarantine.iter().map(|resting| (resting.offer, resting.number));
+        own.filter_map(|order| order.assignment.as_ref().map(|a| (order.offer, a.token)));
+    let resting = state.quarantine.iter().map(|resting| (resting.offer, resting.number.token));
     for (offer, number) in pooled.chain(resting).chain(assigned) {
         if !held.insert((offer, number)) {
             return Err(format!("offer {offer} has a number twice in stock, at rest and in use"));
@@ -224,6 +224,7 @@ pub fn state_hash(state: &State) -> [u8; 32] {
         ended_upstream: _,
         provider_words: _,
         resting: _,
+        loads,
         callbacks,
         seal_keys,
     } = state;
@@ -253,6 +254,7 @@ pub fn state_hash(state: &State) -> [u8; 32] {
     }
     // Row by row, as before: a state without such keys keeps its hash.
     seal_keys.iter().for_each(|key| ("sealing key", key).hash(&mut hasher));
+    loads.iter().for_each(|load| ("load", load).hash(&mut hasher));
     hasher.0.finalize().into()
 }
 

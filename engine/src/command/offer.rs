@@ -1,7 +1,7 @@
 //! What may be asked for providers, offers and own stock.
 
-use crate::event::{OfferTerms, ProviderKind};
-use crate::ids::{CarrierId, Number, OfferId, Product, ProviderId};
+use crate::event::{LoadedNumber, OfferTerms, ProviderKind};
+use crate::ids::{CarrierId, OfferId, Product, ProviderId};
 use crate::money::Micros;
 
 /// Connects a provider; the same name and kind again is the same provider.
@@ -48,5 +48,5 @@ pub struct LoadStock {
     /// What they sell for.
     pub price: Micros,
     /// The numbers.
-    pub numbers: Vec<Number>,
+    pub numbers: Vec<LoadedNumber>,
 }

@@ -2,9 +2,10 @@
 
 use crate::event::{AttemptEnd, Charged, Routing, Terms};
 use crate::group::Idempotency;
-use crate::ids::{AccountId, CarrierId, Number, OrderId, Product};
+use crate::ids::{AccountId, CarrierId, OrderId, Product, Token};
 use crate::money::Micros;
 use crate::order::FailReason;
+use crate::sealed::SealedValue;
 
 /// How long a number lives and when it may be cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,8 +92,10 @@ pub struct AssignNumber {
     pub order: OrderId,
     /// Which attempt.
     pub attempt: u8,
-    /// The number.
-    pub number: Number,
+    /// What stands for the number.
+    pub token: Token,
+    /// The number, sealed under a day's key for its order.
+    pub sealed: SealedValue,
     /// The provider's id of the purchase.
     pub external_id: Box<str>,
     /// What the provider charged, where it said so.

@@ -99,7 +99,7 @@ pub(super) fn show(
 /// must not deliver the last buyer's message to the next one.
 fn is_known(state: &State, order: &Order, digest: u128) -> bool {
     let Some(assignment) = &order.assignment else { return order.has_message(digest) };
-    order.has_message(digest) || state.has_seen(order.provider, assignment.number, digest)
+    order.has_message(digest) || state.has_seen(order.provider, assignment.token, digest)
 }
 
 pub(super) fn request_another(

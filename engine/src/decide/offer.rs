@@ -1,15 +1,16 @@
 //! Providers, carriers' names, offers and own stock.
 
-use super::check::{bounded, counted, next_id};
+use super::check::{bounded, counted, next_id, sealed_under};
 use super::rest;
 use crate::command::{ListOffers, Listed, LoadStock, NameCarrier, PriceOffers, RegisterProvider};
-use crate::event::{Event, OfferEvent, OfferTerms, ProviderKind};
+use crate::event::{Event, LoadedNumber, OfferEvent, OfferTerms, ProviderKind};
 use crate::grid::PROVIDERS_MAX;
-use crate::ids::{CarrierId, LoadId, Number, OfferId, ProviderId};
+use crate::ids::{CarrierId, LoadId, OfferId, ProviderId, Token};
 use crate::limits::{NAME_LEN_MAX, NUMBERS_MAX, OFFERS_MAX};
 use crate::money::{COST_MAX, Micros};
 use crate::policy::Policy;
 use crate::reject::Reject;
+use crate::sealed::{KeyOwner, Purpose};
 use crate::state::{Offer, State};
 use crate::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
@@ -126,17 +127,29 @@ fn check_price(cost: Micros, price: Micros) -> Result<(), Reject> {
     Ok(())
 }
 
-/// Refuses a load of own stock that no state takes, naming the field. What only the state
+/// Refuses a load of own stock that no state takes, naming the field; numbers are told apart by their
+/// tokens. What only the state
 /// knows, such as numbers that are held already, is looked at when it is loaded.
 ///
 /// # Errors
 /// [`Reject::OutOfBounds`], [`Reject::AmountOutOfRange`] or [`Reject::DuplicateNumber`].
-pub fn check_load(cost: Micros, price: Micros, numbers: &[Number]) -> Result<(), Reject> {
+pub fn check_load(cost: Micros, price: Micros, numbers: &[Token]) -> Result<(), Reject> {
     counted(numbers.len(), "numbers")?;
     check_price(cost, price)?;
     let mut distinct = BTreeSet::new();
-    let twice = numbers.iter().find(|number| !distinct.insert(**number));
-    twice.map_or(Ok(()), |number| Err(Reject::DuplicateNumber(*number)))
+    let twice = numbers.iter().position(|number| !distinct.insert(*number));
+    twice.map_or(Ok(()), |index| Err(Reject::DuplicateNumber(index as u32)))
+}
+
+/// Each number is under a key of a load of this offer, which lives.
+fn check_sealed(state: &State, offer: OfferId, numbers: &[LoadedNumber]) -> Result<(), Reject> {
+    for LoadedNumber { token: _, sealed } in numbers {
+        if !sealed.fits(Purpose::Number) {
+            return Err(Reject::OutOfBounds("numbers"));
+        }
+        sealed_under(state, sealed, |owner| owner == KeyOwner::Load(offer))?;
+    }
+    Ok(())
 }
 
 pub(super) fn load_stock(
@@ -152,20 +165,22 @@ pub(super) fn load_stock(
     if state.providers[provider].kind != ProviderKind::Own {
         return Err(Reject::WrongProviderKind);
     }
-    check_load(cost, price, numbers)?;
+    let tokens: Vec<Token> = numbers.iter().map(|number| number.token).collect();
+    check_load(cost, price, &tokens)?;
+    check_sealed(state, id, numbers)?;
     let load = LoadId(next_id(state.counters.load.0, "loads")?);
     if state.held.len() + numbers.len() > NUMBERS_MAX {
         return Err(Reject::Exhausted("numbers"));
     }
     // A number has one carrier: of two offers of a service it would be sold to two buyers at
     // once, and no message could say whose it is.
-    let is_held = |number: &&Number| {
-        state.offers_with(**number).filter_map(|id| state.offer(id)).any(|other| {
+    let is_held = |number: &Token| {
+        state.offers_with(*number).filter_map(|id| state.offer(id)).any(|other| {
             other.provider == provider && other.product.service == offer.product.service
         })
     };
-    if let Some(number) = numbers.iter().find(is_held) {
-        return Err(Reject::DuplicateNumber(*number));
+    if let Some(index) = tokens.iter().position(is_held) {
+        return Err(Reject::DuplicateNumber(index as u32));
     }
     if (offer.cost, offer.price) != (cost, price) {
         let terms = vec![OfferTerms { offer: id, cost, price, stock: 0 }];
@@ -174,7 +189,7 @@ pub(super) fn load_stock(
     let loaded = OfferEvent::StockLoaded { load, offer: id, cost, price, numbers: numbers.clone() };
     events.push(Event::Offer(loaded));
     // From the last to the first: each leaves the end of the stock.
-    for &number in numbers.iter().rev() {
+    for &number in tokens.iter().rev() {
         if let Some(until) = rest::of_loaded(state, policy, at, offer, number) {
             let held = OfferEvent::NumberHeldBack { offer: id, number, rested: None, until };
             events.push(Event::Offer(held));

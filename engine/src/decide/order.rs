@@ -1,9 +1,11 @@
 //! An order from its placement to its number, or to its refund without one.
 
-use super::check::{bounded, check_cost, check_end, waiting};
+use std::sync::Arc;
+
+use super::check::{bounded, check_cost, check_end, sealed_under_a_day, waiting};
 use super::money::{self, Stands, check_funds, check_room};
 use super::upstream::{recovered, reversed};
-use crate::activation::{ActivationState, Assignment};
+use crate::activation::{ActivationState, Assignment, NumberPlace, StockNumber};
 use crate::command::{
     AssignNumber, ClearDoubt, DoubtOrder, Effect, FailOrder, NextAttempt, PlaceOrder, Placed,
     RecoverLoss, Timings,
@@ -12,11 +14,12 @@ use crate::event::{
     AttemptEnd, Event, MoveReason, OrderEvent, Placement, ProviderKind, RATE_LEN_MAX, Terms,
 };
 use crate::group::Made;
-use crate::ids::{CarrierId, Number, OrderId, OrderNumber, Product};
+use crate::ids::{CarrierId, OrderId, OrderNumber, Product, Token};
 use crate::limits::{ATTEMPTS_MAX, BUY_TIME_MS, NAME_LEN_MAX};
 use crate::money::{COST_MAX, Micros};
 use crate::order::{FailReason, LINE, Order, OrderRef};
 use crate::reject::Reject;
+use crate::sealed::Purpose;
 use crate::state::{Lost, State};
 use crate::time::Time;
 
@@ -100,15 +103,22 @@ fn check_terms(
         ProviderKind::Driven => Ok(None),
         ProviderKind::Own => {
             let first = state.pools.get(terms.offer).and_then(|pool| pool.next.front());
-            let number = *first.ok_or(Reject::NoNumbers)?;
-            Ok(Some(assignment(at, number, "", timings)))
+            let StockNumber { token, load, index } = *first.ok_or(Reject::NoNumbers)?;
+            let place = NumberPlace::Load(load, index);
+            Ok(Some(assignment(at, (token, place), "", timings)))
         }
     }
 }
 
-fn assignment(at: Time, number: Number, external_id: &str, timings: Timings) -> Assignment {
+fn assignment(
+    at: Time,
+    (token, place): (Token, NumberPlace),
+    external_id: &str,
+    timings: Timings,
+) -> Assignment {
     Assignment {
-        number,
+        token,
+        place,
         external_id: external_id.into(),
         cancel_from: at.plus_ms(timings.min_cancel_age_ms),
         expires_at: at.plus_ms(timings.lifetime_ms),
@@ -218,12 +228,16 @@ pub(super) fn assign(
     given: &AssignNumber,
     events: &mut Vec<Event>,
 ) -> Result<Placed, Reject> {
-    let &AssignNumber { order: id, attempt, number, ref external_id, cost, timings, .. } = given;
+    let &AssignNumber { order: id, attempt, token, ref external_id, cost, timings, .. } = given;
     let order = waiting(state, id, attempt)?;
     if state.providers[order.provider].kind != ProviderKind::Driven {
         return Err(Reject::WrongProviderKind);
     }
     bounded(external_id, NAME_LEN_MAX, "external_id")?;
+    if !given.sealed.fits(Purpose::Number) {
+        return Err(Reject::OutOfBounds("number"));
+    }
+    sealed_under_a_day(state, &given.sealed)?;
     if given.carrier.as_ref().is_some_and(|carrier| carrier.len() > NAME_LEN_MAX) {
         return Err(Reject::OutOfBounds("carrier"));
     }
@@ -239,7 +253,8 @@ pub(super) fn assign(
     }
     let cost = cost.unwrap_or(order.cost);
     check_cost(cost)?;
-    let assignment = assignment(at, number, external_id, timings);
+    let place = NumberPlace::Here(Arc::new(given.sealed.clone()));
+    let assignment = assignment(at, (token, place), external_id, timings);
     let provider = order.provider;
     let order = order.reference();
     let order = OrderRef { assignment: order.assignment + 1, ..order };

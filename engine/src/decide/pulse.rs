@@ -38,6 +38,7 @@ pub(super) fn pulse(
     }
     let rested = state.quarantine.iter().take_while(|resting| resting.until <= at);
     for &Quarantined { until, offer, number } in rested.take(PULSE_MAX) {
+        let number = number.token;
         if !held_back.contains(&(offer, number)) {
             events.push(Event::Offer(OfferEvent::NumberReleased { offer, number, until }));
             changed += 1;

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::event::{Event, OfferEvent, OrderEvent, ProviderKind};
-use crate::ids::{Number, OfferId};
+use crate::ids::{OfferId, Token};
 use crate::order::{Order, OrderStatus};
 use crate::policy::Policy;
 use crate::state::{Offer, State};
@@ -18,7 +18,7 @@ pub(super) fn after(
     policy: &Policy,
     at: Time,
     order: &Order,
-    held_back: &mut BTreeSet<(OfferId, Number)>,
+    held_back: &mut BTreeSet<(OfferId, Token)>,
     events: &mut Vec<Event>,
 ) {
     let own = state.providers[order.provider].kind == ProviderKind::Own;
@@ -26,14 +26,14 @@ pub(super) fn after(
     if order.status != OrderStatus::Escrow {
         return;
     }
-    let number = assignment.number;
+    let number = assignment.token;
     let until = at.plus_ms(policy.quarantine_ms).max(state.rests_until(number).unwrap_or(at));
     if until <= at {
         return;
     }
     events.push(Event::Order(OrderEvent::NumberQuarantined { order: order.reference(), until }));
     for offer in state.offers_with(number) {
-        let rested = state.resting.get(&(number, offer)).copied();
+        let rested = state.resting.get(&(number, offer)).map(|(until, _)| *until);
         let waits_longer = rested.is_some_and(|rested| rested >= until);
         if waits_longer || is_in_use(state, offer, number) || !held_back.insert((offer, number)) {
             continue;
@@ -43,7 +43,7 @@ pub(super) fn after(
 }
 
 /// True if an open activation of the offer has the number.
-fn is_in_use(state: &State, offer: OfferId, number: Number) -> bool {
+fn is_in_use(state: &State, offer: OfferId, number: Token) -> bool {
     let provider = state.offers[offer.0 as usize - 1].provider;
     let mut holders = state.holders(provider, number);
     holders.any(|order| order.offer == offer && !order.state.is_closed())
@@ -56,7 +56,7 @@ pub(super) fn of_loaded(
     policy: &Policy,
     at: Time,
     offer: &Offer,
-    number: Number,
+    number: Token,
 ) -> Option<Time> {
     let last = state.holders(offer.provider, number);
     let last = last.filter(|order| order.product.service == offer.product.service);

@@ -1,8 +1,9 @@
 //! What happens to providers, their offers and own stock.
 
 use super::bulk::Bulk;
-use crate::ids::{CarrierId, LoadId, Number, OfferId, Product, ProviderId};
+use crate::ids::{CarrierId, LoadId, OfferId, Product, ProviderId, Token};
 use crate::money::Micros;
+use crate::sealed::SealedValue;
 use crate::time::Time;
 
 /// Where a provider's numbers come from.
@@ -26,6 +27,18 @@ pub struct OfferTerms {
     /// Units on offer.
     pub stock: u32,
 }
+
+/// A number as it is loaded into own stock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadedNumber {
+    /// What stands for it.
+    pub token: Token,
+    /// The number, sealed under its load's key.
+    pub sealed: SealedValue,
+}
+
+/// Bytes of a loaded number in the ledger, at most: a token, a sealed value of 15 digits.
+pub const LOADED_NUMBER_LEN_MAX: usize = 128;
 
 /// An event of providers, offers or own stock. None moves money.
 #[derive(Clone, PartialEq, Eq)]
@@ -73,14 +86,14 @@ pub enum OfferEvent {
         /// What each is sold for, until the offer is priced anew.
         price: Micros,
         /// The numbers, in the order they will be sold.
-        numbers: Vec<Number>,
+        numbers: Vec<LoadedNumber>,
     },
     /// A number of own stock has rested and is for sale again, after all others.
     NumberReleased {
         /// Of which offer.
         offer: OfferId,
         /// Which.
-        number: Number,
+        number: Token,
         /// Until when it was to rest.
         until: Time,
     },
@@ -90,7 +103,7 @@ pub enum OfferEvent {
         /// Of which offer.
         offer: OfferId,
         /// Which.
-        number: Number,
+        number: Token,
         /// Until when it rested for this offer before; `None` if it was in stock.
         rested: Option<Time>,
         /// Until when it rests.
@@ -105,7 +118,9 @@ impl OfferEvent {
         match self {
             Self::OffersListed { offers, .. } => Bulk::rows(offers.len()),
             Self::OffersPriced { terms, .. } => Bulk::rows(terms.len()),
-            Self::StockLoaded { numbers, .. } => Bulk::rows(numbers.len()),
+            Self::StockLoaded { numbers, .. } => {
+                Bulk { rows: 0, text_len: numbers.len() * LOADED_NUMBER_LEN_MAX }
+            }
             Self::ProviderRegistered { .. }
             | Self::CarrierNamed { .. }
             | Self::NumberReleased { .. }

@@ -2,7 +2,7 @@
 
 use super::attempt::{AttemptEnd, Charged, Routing};
 use super::bulk::Bulk;
-use crate::activation::{Assignment, Message, SealedParts};
+use crate::activation::{Assignment, Message, NumberPlace, SealedParts};
 use crate::ids::{CarrierId, KeyId, MessageId, OfferId, OrderNumber, Product, ProviderId};
 use crate::money::Micros;
 use crate::order::{FailReason, OrderRef};
@@ -293,7 +293,12 @@ impl OrderEvent {
                     Some(Charged { rate: Some(rate), .. }) => rate.len(),
                     Some(Charged { rate: None, .. }) | None => 0,
                 };
-                Bulk { rows: 0, text_len: assignment.external_id.len() + carrier_len + rate_len }
+                let place_len = match &assignment.place {
+                    NumberPlace::Here(sealed) => sealed.ciphertext.len(),
+                    NumberPlace::Load(..) => 0,
+                };
+                let text_len = assignment.external_id.len() + carrier_len + rate_len + place_len;
+                Bulk { rows: 0, text_len }
             }
             Self::OrderPlaced(_)
             | Self::DoubtCleared { .. }

@@ -34,6 +34,7 @@ impl State {
             .chain(payments)
             .chain(self.carriers.iter().map(|(id, name)| Row::Carrier(id, name.clone())))
             .chain(self.offers.iter().map(|offer| Row::Offer(offer.clone())))
+            .chain(self.loads.iter().map(|(id, at)| Row::Load(id, *at)))
             .chain(self.pools.iter().flat_map(|(id, pool)| pool_rows(id, pool)))
             .chain(self.orders.values().map(|order| Row::Order(Box::new(order.clone()))))
             .chain(replies.map(|(id, key, reply)| Row::Reply(id, key, reply)))

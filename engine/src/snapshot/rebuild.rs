@@ -5,12 +5,14 @@
 use std::collections::BTreeMap;
 
 use super::row::Row;
+use crate::activation::StockNumber;
 use crate::book::Book;
 use crate::callback::Callback;
 use crate::event::{ProviderKind, ProviderWord, Scope};
 use crate::group::Made;
 use crate::ids::{
-    AccountId, CallbackId, CarrierId, KeyId, Number, OfferId, OrderId, ProviderId, RailId,
+    AccountId, CallbackId, CarrierId, KeyId, LoadId, OfferId, OrderId, ProviderId, RailId, Seq,
+    Token,
 };
 use crate::limits::SEEN_MAX;
 use crate::money::Micros;
@@ -86,6 +88,7 @@ impl Rebuilt {
                 state.carriers.insert(id, name);
             }
             Row::Offer(offer) => self.insert_offer(offer)?,
+            Row::Load(id, at) => self.insert_load(id, at)?,
             Row::Pool(id, numbers) => self.insert_pool(id, numbers)?,
             Row::Order(order) => self.insert_order(*order)?,
             Row::GivenUp(given_up) => self.insert_given_up(given_up)?,
@@ -167,14 +170,22 @@ impl Rebuilt {
         Ok(())
     }
 
-    fn insert_pool(&mut self, id: OfferId, numbers: Vec<Number>) -> Result<(), String> {
+    fn insert_pool(&mut self, id: OfferId, numbers: Vec<StockNumber>) -> Result<(), String> {
         let own = self.state.offer(id).map(|offer| self.state.providers[offer.provider].kind);
         check(own == Some(ProviderKind::Own), || format!("the pool of offer {id} has no offer"))?;
         let first_held = self.state.held.len();
-        self.state.held.extend(numbers.iter().map(|number| (*number, id)));
+        self.state.held.extend(numbers.iter().map(|number| (number.token, id)));
         let is_new = self.state.held.len() == first_held + numbers.len();
         self.state.pool_mut(id).next.extend(numbers);
         check(is_new, || format!("the pool of offer {id} has a number twice"))
+    }
+
+    fn insert_load(&mut self, id: LoadId, at: Seq) -> Result<(), String> {
+        dense("load", id.0, &mut self.seen.load.0)?;
+        let fits = at > Seq(0) && at <= self.state.counters.seq;
+        check(fits, || format!("load {id} is beyond the counters"))?;
+        self.state.loads.insert(id, at);
+        Ok(())
     }
 
     fn insert_order(&mut self, order: Order) -> Result<(), String> {
@@ -231,11 +242,11 @@ impl Rebuilt {
         check(own == Some(ProviderKind::Own), || {
             format!("a number at rest is of offer {id}, which is not of own stock")
         })?;
-        let is_new = state.held.insert((resting.number, id));
+        let is_new = state.held.insert((resting.number.token, id));
         check(is_new, || format!("a number at rest of offer {id} is held already"))?;
         state.pool_mut(id);
         state.quarantine.insert(resting);
-        state.resting.insert((resting.number, id), resting.until);
+        state.resting.insert((resting.number.token, id), (resting.until, resting.number));
         Ok(())
     }
 
@@ -273,7 +284,7 @@ impl Rebuilt {
     fn insert_seen(
         &mut self,
         provider: ProviderId,
-        number: Number,
+        number: Token,
         seen: Seen,
     ) -> Result<(), String> {
         let own = self.state.provider(provider).map(|known| known.kind);
@@ -355,12 +366,12 @@ impl Rebuilt {
                 check(before.is_none(), || format!("order {id} has the purchase of another"))
             }
             ProviderKind::Own => {
-                state.holders.insert((order.provider, assignment.number, id));
+                state.holders.insert((order.provider, assignment.token, id));
                 if order.closed_at.is_some() {
                     return Ok(());
                 }
                 state.pool_mut(order.offer);
-                let is_new = state.held.insert((assignment.number, order.offer));
+                let is_new = state.held.insert((assignment.token, order.offer));
                 check(is_new, || format!("order {id} has a number that is held already"))
             }
         }
@@ -373,9 +384,9 @@ impl Rebuilt {
             let stands = state.books.get_mut(book);
             *stands.ok_or_else(|| format!("book {book:?} has no owner"))? = amount;
         }
-        let Counters { account, key, provider, carrier, rail, .. } = state.counters;
-        let counted = (account, key, provider, carrier, rail);
-        let rows = (seen.account, seen.key, seen.provider, seen.carrier, seen.rail);
+        let Counters { account, key, provider, carrier, rail, load, .. } = state.counters;
+        let counted = (account, key, provider, carrier, rail, load);
+        let rows = (seen.account, seen.key, seen.provider, seen.carrier, seen.rail, seen.load);
         check(counted == rows, || "the counters count rows that are not there".to_owned())?;
         for order in state.orders.values() {
             let complaint = state.money_complaint(order);

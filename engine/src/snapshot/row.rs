@@ -1,10 +1,12 @@
 //! One row of a state.
 
+use crate::activation::StockNumber;
 use crate::book::Book;
 use crate::callback::Callback;
 use crate::event::{Epoch, LedgerTerms, ProviderWord};
 use crate::ids::{
-    AccountId, CallbackId, CarrierId, KeyId, Number, OfferId, OrderId, ProviderId, RailId,
+    AccountId, CallbackId, CarrierId, KeyId, LoadId, OfferId, OrderId, ProviderId, RailId, Seq,
+    Token,
 };
 use crate::money::Micros;
 use crate::order::Order;
@@ -41,7 +43,9 @@ pub enum Row {
     /// An offer, in the order of their ids.
     Offer(Offer),
     /// Numbers of own stock, next to be sold first; the next row of the offer goes on.
-    Pool(OfferId, Vec<Number>),
+    Pool(OfferId, Vec<StockNumber>),
+    /// Where a load of own stock stands in the ledger.
+    Load(LoadId, Seq),
     /// An order in memory.
     Order(Box<Order>),
     /// What an idempotency key stands for.
@@ -51,7 +55,7 @@ pub enum Row {
     /// A number of own stock at rest.
     Quarantined(Quarantined),
     /// What a number of own stock received for orders that have left memory.
-    Seen(ProviderId, Number, Seen),
+    Seen(ProviderId, Token, Seen),
     /// What was written off for an attempt of an order.
     WrittenOff(OrderId, u8, WriteOff),
     /// A purchase that no order has.

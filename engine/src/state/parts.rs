@@ -2,9 +2,10 @@
 
 use std::collections::VecDeque;
 
+use crate::activation::StockNumber;
 use crate::event::{ForeignAmount, MoveReason, ProviderKind, Scope};
 use crate::ids::{
-    AccountId, CarrierId, KeyId, LoadId, MessageId, Number, OfferId, OrderId, OrderNumber, Product,
+    AccountId, CarrierId, KeyId, LoadId, MessageId, OfferId, OrderId, OrderNumber, Product,
     ProviderId, RailId, Seq,
 };
 use crate::money::Micros;
@@ -68,7 +69,7 @@ pub struct Offer {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Pool {
     /// In stock, next to be sold first.
-    pub(crate) next: VecDeque<Number>,
+    pub(crate) next: VecDeque<StockNumber>,
 }
 
 /// A purchase whose outcome was never known and that no order waits for any more: its
@@ -191,7 +192,7 @@ pub struct Quarantined {
     /// The offer it is of.
     pub offer: OfferId,
     /// Which.
-    pub number: Number,
+    pub number: StockNumber,
 }
 
 /// What a number of own stock has received, of orders that have left memory.

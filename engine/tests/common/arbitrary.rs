@@ -6,15 +6,15 @@ use nexnum_engine::callback::{CallbackFailure, CallbackOutcome};
 use nexnum_engine::command::{
     AssignNumber, Caller, Cancel, ClearDoubt, Command, CompleteMessage, Deposit, DoubtOrder,
     EndByProvider, Expire, FailOrder, FindOrphan, Finish, IngestMessage, IssueKey, ListOffers,
-    LoadStock, NameCarrier, NamePurchase, NewPayment, NextAttempt, OpenAccount, OpenLedger,
-    PlaceOrder, PriceOffers, Pulse, ReceiveCallback, RecoverLoss, RegisterProvider, RequestAnother,
-    RevokeKey, SettleCallback, SettleOrphan, Timings,
+    NameCarrier, NamePurchase, NewPayment, NextAttempt, OpenAccount, OpenLedger, PlaceOrder,
+    PriceOffers, Pulse, ReceiveCallback, RecoverLoss, RegisterProvider, RequestAnother, RevokeKey,
+    SettleCallback, SettleOrphan, Timings,
 };
 use nexnum_engine::event::{LedgerTerms, OfferTerms, OrphanEnd, ProviderKind, ProviderWord, Terms};
 use nexnum_engine::group::Idempotency;
 use nexnum_engine::ids::{
-    AccountId, CallbackId, CarrierId, CountryId, KeyId, Number, OfferId, OrderId, Product,
-    ProviderId, ServiceId,
+    AccountId, CallbackId, CarrierId, CountryId, KeyId, OfferId, OrderId, Product, ProviderId,
+    ServiceId, Token,
 };
 use nexnum_engine::money::{AMOUNT_MAX, COST_MAX, Micros};
 use nexnum_engine::order::FailReason;
@@ -142,6 +142,8 @@ impl Arbitrary {
             Command::OpenLedger(OpenLedger { terms }),
             ledger::begin_epoch(1),
             sealed::make_day_key(),
+            sealed::make_load_key(OfferId(1)),
+            sealed::make_load_key(OfferId(4)),
             open("ann", 0),
             open("bob", 90),
             register("sims", ProviderKind::Own),
@@ -210,7 +212,8 @@ impl Arbitrary {
             13 => Command::AssignNumber(AssignNumber {
                 order,
                 attempt,
-                number: self.number(),
+                token: self.number(),
+                sealed: self.sealed(100),
                 external_id: self.purchase(),
                 cost: self.rng.once_in(2).then(|| self.amount()),
                 charged: self.charged(),
@@ -339,8 +342,8 @@ impl Arbitrary {
         }
     }
 
-    fn number(&mut self) -> Number {
-        Number(10_000 + self.rng.below(40))
+    fn number(&mut self) -> Token {
+        Token(10_000 + self.rng.below(40))
     }
 
     fn purchase(&mut self) -> Box<str> {
@@ -436,17 +439,6 @@ impl Arbitrary {
         }
         let cost = self.rng.below(60) as i64;
         (Micros(cost), Micros(cost + 1 + self.rng.below(60) as i64))
-    }
-
-    fn load(&mut self, state: &State) -> Command {
-        let offer = match self.rng.below(6) {
-            0 | 1 => self.offer(state),
-            2 | 3 => OfferId(1),
-            _ => OfferId(4),
-        };
-        let (cost, price) = self.cost_and_price();
-        let numbers = (0..self.rng.below(4)).map(|_| self.number()).collect();
-        Command::LoadStock(LoadStock { offer, cost, price, numbers })
     }
 
     /// An offer as a router would have claimed it, or anything else.

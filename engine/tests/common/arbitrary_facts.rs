@@ -1,7 +1,7 @@
 //! Arbitrary messages, and facts that events keep and no rule reads.
 
 use nexnum_engine::activation::{MessageParts, SealedParts};
-use nexnum_engine::command::{Command, EndUpstream, Incoming, ShowMessages};
+use nexnum_engine::command::{Command, EndUpstream, Incoming, LoadStock, ShowMessages};
 use nexnum_engine::event::{
     Arrival, AttemptEnd, AttemptError, Charged, MessageIdentity, MessageKind, MessageWay,
     RATE_LEN_MAX, Routing, ShownBy, SkipReason, SkippedAsk, SkippedAsks, UpstreamEnd, WORD_LEN_MAX,
@@ -13,7 +13,7 @@ use nexnum_engine::sealed::{KeyHandle, Purpose, SealedValue};
 use nexnum_engine::state::State;
 
 use super::Arbitrary;
-use super::sealed::{DAY_KEY, sealed_under};
+use super::sealed::{DAY_KEY, loaded, sealed_under};
 
 impl Arbitrary {
     /// An activation that has ended here ends at its provider.
@@ -89,5 +89,20 @@ impl Arbitrary {
             identity: self.rng.pick(&[By::SourceId, By::TextWithCode, By::Text]),
             names_service: self.rng.once_in(2),
         }
+    }
+
+    pub(super) fn load(&mut self, state: &State) -> Command {
+        let offer = match self.rng.below(6) {
+            0 | 1 => self.offer(state),
+            2 | 3 => OfferId(1),
+            _ => OfferId(4),
+        };
+        let (cost, price) = self.cost_and_price();
+        let numbers: Vec<_> = (0..self.rng.below(4)).map(|_| self.number()).collect();
+        let mut numbers = loaded(offer, numbers);
+        if let Some(number) = numbers.first_mut().filter(|_| self.rng.once_in(20)) {
+            number.sealed = self.sealed(100);
+        }
+        Command::LoadStock(LoadStock { offer, cost, price, numbers })
     }
 }

@@ -15,12 +15,13 @@ pub(super) fn command(rng: &mut Rng) -> Command {
         return Command::DestroySealKey(DestroySealKey { handle, why: rng.pick(&reasons) });
     }
     let which = rng.below(2) as u32;
-    let owner = match rng.below(6) {
+    let owner = match rng.below(7) {
         0 => KeyOwner::Day(which),
         1 => KeyOwner::Identity(AccountId(which)),
         2 => KeyOwner::Money(AccountId(which)),
         3 => KeyOwner::Person(PersonId(which)),
         4 => KeyOwner::Rental(OrderId(which.into())),
+        5 => KeyOwner::Lookup(which),
         _ => KeyOwner::Load(OfferId(which)),
     };
     Command::MakeSealKey(MakeSealKey { handle, owner })

@@ -19,7 +19,7 @@ use nexnum_engine::event::{
 use nexnum_engine::group::Idempotency;
 use nexnum_engine::ids::{
     AccountId, CallbackId, CarrierId, CountryId, KeyId, Number, OfferId, OrderId, Product,
-    ProviderId, RailId, ServiceId,
+    ProviderId, RailId, ServiceId, Token,
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::FailReason;
@@ -27,7 +27,7 @@ use nexnum_engine::policy::Policy;
 use nexnum_engine::time::Time;
 
 use super::proof::Recorded;
-use super::sealed::{make_day_key, message, sealed};
+use super::sealed::{loaded, make_day_key, make_load_key, message, sealed};
 
 /// When every table begins.
 const START: Time = Time(1_800_000_000_000);
@@ -47,6 +47,8 @@ const POSTED: Arrival = Arrival {
 pub fn run(text: &str) -> Result<(), String> {
     let mut scene = Scene { recorded: Recorded::default(), now: START };
     scene.execute(&make_day_key());
+    // Of more offers than a table lists.
+    (1..10).for_each(|offer| drop(scene.execute(&make_load_key(OfferId(offer)))));
     for (index, line) in text.lines().enumerate() {
         let line = line.split('#').next().unwrap_or_default().trim();
         if line.is_empty() {
@@ -136,9 +138,9 @@ impl<'a> Line<'a> {
         }
     }
 
-    fn numbers(&self) -> Vec<Number> {
+    fn numbers(&self) -> Vec<Token> {
         let texts = self.get("numbers", "").split(',').filter(|text| !text.is_empty());
-        texts.map(|text| Number::parse(text).unwrap()).collect()
+        texts.map(|text| Token(Number::parse(text).unwrap().0)).collect()
     }
 }
 
@@ -262,7 +264,7 @@ impl Scene {
         let Some(order) = self.recorded.state().order(id) else { return "gone".to_owned() };
         let mut text = format!("{:?} {:?} {}", order.status, order.state, order.price);
         if let Some(assignment) = &order.assignment {
-            text.push_str(&format!(" +{}", assignment.number));
+            text.push_str(&format!(" +{}", assignment.token.0));
         }
         let late = order.messages.len() - order.delivered().count();
         text.push_str(&format!(" {} delivered {late} late", order.delivered().count()));
@@ -404,7 +406,7 @@ impl Scene {
                 offer: offer(),
                 cost,
                 price,
-                numbers: line.numbers(),
+                numbers: loaded(offer(), line.numbers()),
             }),
         }
     }
@@ -462,7 +464,8 @@ impl Scene {
             "assign" => Command::AssignNumber(AssignNumber {
                 order,
                 attempt,
-                number: Number::parse(line.get("number", "4915112345678")).unwrap(),
+                token: Token(Number::parse(line.get("number", "4915112345678")).unwrap().0),
+                sealed: sealed(13),
                 external_id: line.get("purchase", "x1").into(),
                 cost: line.find("cost").map(money),
                 charged: None,

@@ -2,6 +2,8 @@
 
 use nexnum_engine::activation::{MessageParts, SealedParts};
 use nexnum_engine::command::{Command, Incoming, MakeSealKey};
+use nexnum_engine::event::LoadedNumber;
+use nexnum_engine::ids::{OfferId, Token};
 use nexnum_engine::sealed::{KeyHandle, KeyOwner, SealedValue, TAG_LEN};
 
 /// The key of the day on which tests seal.
@@ -10,6 +12,22 @@ pub const DAY_KEY: KeyHandle = KeyHandle(100);
 /// The key is made: before anything is sealed under it.
 pub fn make_day_key() -> Command {
     MakeSealKey { handle: DAY_KEY, owner: KeyOwner::Day(100) }.into()
+}
+
+/// The key of all loads of an offer.
+pub const fn load_key(offer: OfferId) -> KeyHandle {
+    KeyHandle(1_000 + offer.0 as u128)
+}
+
+/// That key is made.
+pub fn make_load_key(offer: OfferId) -> Command {
+    MakeSealKey { handle: load_key(offer), owner: KeyOwner::Load(offer) }.into()
+}
+
+/// Numbers as they are loaded into an offer, each of which its token stands for.
+pub fn loaded(offer: OfferId, tokens: impl IntoIterator<Item = Token>) -> Vec<LoadedNumber> {
+    let sealed = sealed_under(load_key(offer), 13);
+    tokens.into_iter().map(|token| LoadedNumber { token, sealed: sealed.clone() }).collect()
 }
 
 /// A value of so many bytes under a key.

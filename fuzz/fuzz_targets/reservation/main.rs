@@ -21,7 +21,7 @@ use nexnum_engine::event::{ProviderKind, Routing, Terms};
 use nexnum_engine::grid::{Coverage, Grid, Listing};
 use nexnum_engine::group::{Groups, Head};
 use nexnum_engine::ids::{
-    AccountId, CarrierId, CountryId, Number, OfferId, OrderId, Product, ProviderId, ServiceId,
+    AccountId, CarrierId, CountryId, OfferId, OrderId, Product, ProviderId, ServiceId, Token,
 };
 use nexnum_engine::limits::BUY_TIME_MS;
 use nexnum_engine::money::Micros;
@@ -30,6 +30,12 @@ use nexnum_engine::reject::Reject;
 use nexnum_engine::reservation::{Claim, ClaimRefusal};
 use nexnum_engine::time::Time;
 use step::Step;
+
+#[path = "../../../engine/tests/common/sealed.rs"]
+#[allow(dead_code, unreachable_pub, reason = "a target takes what it needs")]
+mod sealed;
+
+use sealed::{make_day_key, sealed};
 
 /// Two providers, two countries, each offer in its own place.
 const OFFERS: u32 = 6;
@@ -136,6 +142,7 @@ impl Market {
     }
 
     fn found(&mut self) {
+        self.execute(&make_day_key()).expect("it is the first");
         let open =
             Command::OpenAccount(OpenAccount { name: "a".into(), credit_limit: Micros::ZERO });
         let amount = Micros(PURSE);
@@ -313,7 +320,8 @@ impl Market {
         let assign = Command::AssignNumber(AssignNumber {
             order: id,
             attempt: 1,
-            number: Number(62_810_000_000 + id.0),
+            token: Token(62_810_000_000 + id.0),
+            sealed: sealed(13),
             external_id: id.0.to_string().into(),
             cost: None,
             charged: None,

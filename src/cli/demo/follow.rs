@@ -329,6 +329,7 @@ fn order_step(
         | OrderEvent::NumberQuarantined { .. } => true,
     };
     let assignment = order.assignment.as_ref().filter(|_| has_number);
+    let number = assignment.and_then(|given| market.numbers.of(order.id, given));
     let dial_code = country.map_or("", |country| country.dial_code);
     OrderStep {
         order: market.ids.order(order.id),
@@ -336,7 +337,7 @@ fn order_step(
         country: country.map_or("", |country| country.iso2),
         service: service.map_or("", |service| service.slug),
         provider,
-        number: assignment.map(|given| masked(given.number, dial_code)).unwrap_or_default(),
+        number: number.map(|number| masked(number, dial_code)).unwrap_or_default(),
         price: order.price,
         step,
     }

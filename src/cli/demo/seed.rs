@@ -9,7 +9,6 @@ use nexnum_engine::event::Scope;
 use nexnum_engine::group::Origin;
 use nexnum_engine::ids::{AccountId, Number, Product};
 use nexnum_engine::money::Micros;
-use nexnum_engine::reject::Reject;
 use nexnum_sandbox::SandboxProvider;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
@@ -195,7 +194,7 @@ async fn load_own_stock(running: &Running) -> Result<(), CliError> {
     };
     match running.rooms.supply.load(&Origin::SYSTEM, load).await {
         // Loaded by an earlier run.
-        Ok(_) | Err(LoadRefusal::Refused(Refused::Rejected(Reject::DuplicateNumber(_)))) => Ok(()),
+        Ok(_) | Err(LoadRefusal::Duplicate { .. }) => Ok(()),
         Err(LoadRefusal::Refused(refused)) => Err(command_refused(refused)),
         Err(LoadRefusal::OtherCountry { number, .. }) => {
             Err(CliError::refused(format!("+{number} is a number of another country")))

@@ -80,7 +80,7 @@ pub(super) enum OrderStatus {
 pub(super) struct OrderActivation {
     /// Its id.
     pub id: ActivationRef,
-    /// The phone number; `null` until a provider has given one.
+    /// The phone number; `null` until a provider has given one, and once it is past its time.
     pub number: Option<PhoneNumber>,
     /// Where it stands.
     pub state: ActivationState,
@@ -100,7 +100,7 @@ pub(super) struct Activation {
     pub id: ActivationRef,
     /// The order that it belongs to.
     pub order_id: OrderRef,
-    /// The phone number; `null` until a provider has given one.
+    /// The phone number; `null` until a provider has given one, and once it is past its time.
     pub number: Option<PhoneNumber>,
     /// Where it stands.
     pub state: ActivationState,
@@ -188,7 +188,9 @@ impl Shown {
             As::Created => Vec::new(),
         };
         Self {
-            number: assignment.map(|given| PhoneNumber(given.number)),
+            number: assignment
+                .and_then(|given| market.numbers.of(order.id, given))
+                .map(PhoneNumber),
             state: state.into(),
             expires_at: Moment(assignment.map_or(order.deadline, |given| given.expires_at)),
             cancel_from: assignment.map(|given| Moment(given.cancel_from)),

@@ -19,8 +19,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use nexnum_engine::callbacks::Callbacks;
-use nexnum_engine::event::{AccountEvent, CallbackEvent, Event, MemoryEvent, ProviderKind, Scope};
-use nexnum_engine::ids::{AccountId, KeyId, Number, OrderId, OrderNumber, ProviderId, Seq};
+use nexnum_engine::event::{
+    AccountEvent, CallbackEvent, Event, MemoryEvent, OfferEvent, ProviderKind, Scope,
+};
+use nexnum_engine::group::Recorded;
+use nexnum_engine::ids::{AccountId, KeyId, LoadId, OrderId, OrderNumber, ProviderId, Seq, Token};
 use nexnum_engine::order::Order;
 use nexnum_engine::replies::StoredReply;
 use nexnum_engine::state::{GivenUp, NamedPurchase, State};
@@ -98,8 +101,9 @@ pub struct ReadModel {
     /// Orders whose buyers have begun to wait for a message from a provider since the last look
     /// of the poller.
     awaiting: Mutex<Vec<OrderId>>,
-    /// Orders by their numbers, to find where a message belongs, and whether a number is taken.
-    held: Mutex<BTreeSet<(Number, ProviderId, OrderId)>>,
+    /// Orders by what stands for their numbers, to find where a message belongs, and whether a number
+    /// is taken.
+    held: Mutex<BTreeSet<(Token, ProviderId, OrderId)>>,
     /// Orders by what their provider calls the purchase.
     purchases: HashMap<(ProviderId, Box<str>), OrderId>,
     closed: Mutex<BTreeSet<(Time, OrderId)>>,
@@ -112,6 +116,8 @@ pub struct ReadModel {
     /// Callbacks that wait or could not be processed; their bodies are the engine's.
     callbacks: Mutex<Callbacks>,
     lost_callbacks: LostCallbacks,
+    /// Where loads of own stock stand in the ledger.
+    loads: HashMap<LoadId, Seq>,
     bells: Box<[Notify]>,
 }
 
@@ -138,6 +144,7 @@ impl ReadModel {
             upstream: UpstreamWork::from_state(state),
             callbacks: Mutex::new(state.callbacks().clone()),
             lost_callbacks: LostCallbacks::from_callbacks(state.callbacks()),
+            loads: state.loads().collect(),
             bells: (0..BELLS).map(|_| Notify::new()).collect(),
         };
         for (id, account) in state.accounts() {
@@ -156,7 +163,7 @@ impl ReadModel {
     /// Shows a durable change. Called by one thread, in the ledger's order.
     pub fn publish(&self, change: &Change) {
         for recorded in change.recorded() {
-            self.show_event(recorded.head.at, recorded.event);
+            self.show_event(recorded);
         }
         for (account, wallet) in &change.wallets {
             self.show_wallet(*account, *wallet);
@@ -176,7 +183,7 @@ impl ReadModel {
         }
     }
 
-    fn show_event(&self, at: Time, event: &Event) {
+    fn show_event(&self, Recorded { seq, head, event }: Recorded<'_>) {
         self.directory.show(event);
         self.upstream.show(event);
         match event {
@@ -184,7 +191,10 @@ impl ReadModel {
             Event::Memory(MemoryEvent::Retired { orders_before, .. }) => {
                 self.retire(*orders_before);
             }
-            Event::Callback(event) => self.show_callback(at, event),
+            Event::Callback(event) => self.show_callback(head.at, event),
+            Event::Offer(OfferEvent::StockLoaded { load, .. }) => {
+                self.loads.pin().insert(*load, seq);
+            }
             // Orders come as values, and providers are the directory's.
             Event::Offer(_)
             | Event::Order(_)
@@ -234,7 +244,7 @@ impl ReadModel {
             };
         }
         if let Some(assignment) = &order.assignment {
-            self.held.lock().insert((assignment.number, order.provider, id));
+            self.held.lock().insert((assignment.token, order.provider, id));
         }
         match self.directory.kind(order.provider) {
             Some(ProviderKind::Own) => {
@@ -284,7 +294,7 @@ impl ReadModel {
                 && let Some(assignment) = &order.assignment
             {
                 self.upstream.leave(id, order.provider);
-                self.held.lock().remove(&(assignment.number, order.provider, id));
+                self.held.lock().remove(&(assignment.token, order.provider, id));
                 let key = (order.provider, assignment.external_id.clone());
                 self.purchases.pin().remove(&key);
             }
@@ -412,6 +422,12 @@ impl ReadModel {
         self.upstream.orphans()
     }
 
+    /// Where a load of own stock stands in the ledger.
+    #[must_use]
+    pub fn load_at(&self, load: LoadId) -> Option<Seq> {
+        self.loads.pin().get(&load).copied()
+    }
+
     /// Looks at the callbacks that wait or could not be processed.
     pub fn callbacks<R>(&self, look: impl FnOnce(&Callbacks) -> R) -> R {
         look(&self.callbacks.lock())
@@ -428,9 +444,9 @@ impl ReadModel {
         self.lost_callbacks.follow(&mut self.callbacks.lock(), at, event);
     }
 
-    /// Orders in memory on a number of a provider, oldest first.
+    /// Orders in memory on a number of a provider, oldest first, by what stands for it.
     #[must_use]
-    pub fn holders(&self, provider: ProviderId, number: Number) -> Vec<OrderId> {
+    pub fn holders(&self, provider: ProviderId, number: Token) -> Vec<OrderId> {
         let held = self.held.lock();
         let all = (number, provider, OrderId(0))..=(number, provider, OrderId(u64::MAX));
         held.range(all).map(|(.., order)| *order).collect()
@@ -438,10 +454,12 @@ impl ReadModel {
 
     /// The same, whichever provider the number is of.
     #[must_use]
-    pub fn all_holders(&self, number: Number) -> Vec<OrderId> {
+    pub fn all_holders(&self, number: Token) -> Vec<OrderId> {
         let held = self.held.lock();
-        let of = |number| (number, ProviderId(0), OrderId(0));
-        held.range(of(number)..of(Number(number.0 + 1))).map(|(.., order)| *order).collect()
+        let (first, last) =
+            ((ProviderId(0), OrderId(0)), (ProviderId(u16::MAX), OrderId(u64::MAX)));
+        let all = (number, first.0, first.1)..=(number, last.0, last.1);
+        held.range(all).map(|(.., order)| *order).collect()
     }
 
     /// Waits until `done` holds of the order, at most `wait`; gives it as it stands then.

@@ -252,14 +252,15 @@ impl Sealed {
 
 #[cfg(test)]
 mod tests {
-    use nexnum_engine::activation::Assignment;
+    use nexnum_engine::activation::{Assignment, NumberPlace};
     use nexnum_engine::event::{
         AccountEvent, OrderEvent, Placement, Routing, SKIPPED_MAX, SkipReason, SkippedAsk,
         SkippedAsks, Terms,
     };
     use nexnum_engine::group::{ActingFor, Actor, Idempotency, KeyUse, Made};
     use nexnum_engine::ids::{
-        CarrierId, CountryId, KeyId, Number, OfferId, OrderNumber, Product, ProviderId, ServiceId,
+        CarrierId, CountryId, KeyId, LoadId, OfferId, OrderNumber, Product, ProviderId, ServiceId,
+        Token,
     };
     use nexnum_engine::money::Micros;
     use nexnum_engine::order::OrderRef;
@@ -317,7 +318,8 @@ mod tests {
             },
             deadline: Time(u64::MAX),
             assignment: Some(Assignment {
-                number: Number(u64::MAX),
+                token: Token(u64::MAX),
+                place: NumberPlace::Load(LoadId(u32::MAX), u32::MAX),
                 external_id: "".into(),
                 cancel_from: Time(u64::MAX),
                 expires_at: Time(u64::MAX),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use nexnum_driver::ActiveRow;
-use nexnum_engine::command::{AssignNumber, FailOrder};
+use nexnum_engine::command::FailOrder;
 use nexnum_engine::ids::{Number, OrderId};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::{FailReason, Order};
@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 
 use super::listed::{self, ReadList, international};
 use super::{Reconciler, SERVED_MAX};
+use crate::order::Given;
 use crate::order::Orders;
 use crate::order::doubt::{self, Doubt, GIVEN_UP_KEPT_MS, PurchaseGivenUp, Window};
 use crate::order::matching::{Matched, Seeker, Served, Unowned, match_rows};
@@ -307,17 +308,10 @@ pub(super) async fn adopt(
     order: &Order,
     (number, external_id, cost): (Number, &str, Option<Micros>),
 ) {
-    let command = AssignNumber {
-        order: order.id,
-        attempt: order.attempt,
-        number,
-        external_id: external_id.into(),
-        cost: doubt::bookable(cost),
-        charged: None,
-        carrier: None,
-        timings: connected.timings(),
-    };
-    let answer = orders.record(order, &command, order.deadline).await;
+    let (charged, carrier, timings) = (None, None, connected.timings());
+    let bookable = doubt::bookable(cost);
+    let given = Given { number, external_id, cost: bookable, charged, carrier, timings };
+    let answer = orders.record_number(order, given).await;
     // Refused or not heard: the next round tries again, or finds the order ended and
     // gives the number back.
     if let Ok(Ok(_)) = answer {

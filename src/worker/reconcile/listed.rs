@@ -194,6 +194,8 @@ pub(super) fn international(catalog: &Catalog, row: &ActiveRow, country: Country
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nexnum_engine::activation::NumberPlace;
+    use nexnum_engine::ids::{LoadId, Token};
 
     #[test]
     fn a_row_that_names_no_service_where_others_do_is_of_none() {
@@ -217,7 +219,8 @@ mod tests {
         let timings = Timings { lifetime_ms: 60_000, min_cancel_age_ms: 5_000 };
         let bought = |given_ms: u64, timings| {
             let given = Assignment {
-                number: Number(15_551),
+                token: Token(15_551),
+                place: NumberPlace::Load(LoadId(1), 0),
                 external_id: "a".into(),
                 cancel_from: Time(given_ms + 5_000),
                 expires_at: Time(given_ms + 60_000),

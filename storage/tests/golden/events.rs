@@ -9,8 +9,8 @@ use nexnum_engine::event::{
     SkipReason, SkippedAsk, SkippedAsks, UpstreamEnd, UpstreamEvent,
 };
 use nexnum_engine::ids::{
-    AccountId, CallbackId, CarrierId, KeyId, LoadId, MessageId, Number, OfferId, PersonId,
-    ProviderId,
+    AccountId, CallbackId, CarrierId, KeyId, LoadId, MessageId, OfferId, PersonId, ProviderId,
+    Token,
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::FailReason;
@@ -20,8 +20,8 @@ use nexnum_engine::time::Time;
 
 use crate::money::of_money;
 use crate::values::{
-    ACCOUNT, DIGEST, LEDGER, NOW, NUMBER, ORDER, PRODUCT, REFERENCE, TERMS, assignment, epoch,
-    said, sealed,
+    ACCOUNT, DIGEST, LEDGER, NOW, NUMBER, ORDER, PRODUCT, REFERENCE, TERMS, TOKEN, assignment,
+    epoch, loaded, said, sealed,
 };
 
 pub(crate) fn events() -> Vec<(&'static str, Event)> {
@@ -55,6 +55,7 @@ fn of_seal_keys() -> Vec<(&'static str, SealKeyEvent)> {
         ("KeyMade Person", made(KeyOwner::Person(PersonId(u32::MAX)))),
         ("KeyMade Load", made(KeyOwner::Load(OfferId(7)))),
         ("KeyMade Rental", made(KeyOwner::Rental(ORDER))),
+        ("KeyMade Lookup", made(KeyOwner::Lookup(227))),
         ("KeyDestroyed Retention", destroyed(DestroyReason::Retention)),
         ("KeyDestroyed Erasure", destroyed(DestroyReason::Erasure)),
         ("KeyDestroyed Lost", destroyed(DestroyReason::Lost)),
@@ -157,25 +158,17 @@ fn of_offers() -> Vec<(&'static str, OfferEvent)> {
                 offer,
                 cost: Micros(1),
                 price: Micros(64),
-                numbers: vec![Number(15_551), Number(u64::MAX)],
+                numbers: vec![loaded(TOKEN), loaded(Token(u64::MAX))],
             },
         ),
-        (
-            "NumberReleased",
-            OfferEvent::NumberReleased { offer, number: Number(15_551), until: NOW },
-        ),
+        ("NumberReleased", OfferEvent::NumberReleased { offer, number: TOKEN, until: NOW }),
         (
             "NumberHeldBack",
-            OfferEvent::NumberHeldBack { offer, number: Number(15_551), rested: None, until: NOW },
+            OfferEvent::NumberHeldBack { offer, number: TOKEN, rested: None, until: NOW },
         ),
         (
             "NumberHeldBack Rested",
-            OfferEvent::NumberHeldBack {
-                offer,
-                number: Number(15_551),
-                rested: Some(Time(1)),
-                until: NOW,
-            },
+            OfferEvent::NumberHeldBack { offer, number: TOKEN, rested: Some(Time(1)), until: NOW },
         ),
     ]
 }

@@ -5,12 +5,12 @@ mod events;
 mod money;
 mod values;
 
-use nexnum_engine::activation::{Assignment, MessageParts, SealedParts};
+use nexnum_engine::activation::{Assignment, MessageParts, NumberPlace, SealedParts};
 use nexnum_engine::event::{
     AccountEvent, Arrival, Event, MessageIdentity, MessageKind, MessageWay, MoneyEvent, MoveKind,
     OfferEvent, OrderEvent, Payment, Receipt,
 };
-use nexnum_engine::ids::{AccountId, LoadId, MessageId, Number, OfferId, OrderId, RailId};
+use nexnum_engine::ids::{AccountId, LoadId, MessageId, OfferId, OrderId, RailId, Token};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::OrderRef;
 use nexnum_engine::snapshot::Row;
@@ -22,7 +22,7 @@ use nexnum_storage::record::{
 use proptest::prelude::*;
 
 use crate::events::events;
-use crate::values::{NOW, ORDER, order, rows, sealed};
+use crate::values::{NOW, ORDER, loaded, order, rows, sealed};
 
 fn event_bytes(event: &Event) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -230,7 +230,7 @@ fn named(order: u64) -> OrderRef {
 }
 
 fn arbitrary_event() -> impl Strategy<Value = Event> {
-    let numbers = prop::collection::vec(any::<u64>().prop_map(Number), 0..20);
+    let numbers = prop::collection::vec(any::<u64>().prop_map(|n| loaded(Token(n))), 0..20);
     prop_oneof![
         (any::<u32>(), text(), any::<i64>()).prop_map(|(account, name, limit)| {
             Event::Account(AccountEvent::AccountOpened {
@@ -273,7 +273,8 @@ fn arbitrary_event() -> impl Strategy<Value = Event> {
             |([from, number, order], cost, external_id)| Event::Order(OrderEvent::NumberAssigned {
                 order: named(order),
                 assignment: Assignment {
-                    number: Number(number),
+                    token: Token(number),
+                    place: NumberPlace::Load(LoadId(7), number as u32),
                     external_id,
                     cancel_from: Time(from),
                     expires_at: Time(number),

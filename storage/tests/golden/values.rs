@@ -1,15 +1,20 @@
 //! Values that the records are made of, and every row of a state.
 
-use nexnum_engine::activation::{ActivationState, Assignment, Message, MessageParts, SealedParts};
+use std::sync::Arc;
+
+use nexnum_engine::activation::{
+    ActivationState, Assignment, Message, MessageParts, NumberPlace, SealedParts, StockNumber,
+};
 use nexnum_engine::book::Book;
 use nexnum_engine::callback::{Callback, CallbackFailure};
 use nexnum_engine::event::{
-    CatalogVersion, Epoch, LedgerTerms, MoveReason, ProviderKind, ProviderWord, Scope, Terms,
+    CatalogVersion, Epoch, LedgerTerms, LoadedNumber, MoveReason, ProviderKind, ProviderWord,
+    Scope, Terms,
 };
 use nexnum_engine::group::Made;
 use nexnum_engine::ids::{
-    AccountId, CallbackId, CarrierId, CountryId, KeyId, LoadId, MessageId, Number, OfferId,
-    OrderId, OrderNumber, Product, ProviderId, RailId, Seq, ServiceId,
+    AccountId, CallbackId, CarrierId, CountryId, KeyId, LoadId, MessageId, OfferId, OrderId,
+    OrderNumber, Product, ProviderId, RailId, Seq, ServiceId, Token,
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::{Held, Order, OrderRef, OrderStatus, Outlay};
@@ -43,11 +48,21 @@ pub(crate) fn epoch() -> Epoch {
 
 pub(crate) fn assignment() -> Assignment {
     Assignment {
-        number: Number(6_281_234_567_890),
+        token: TOKEN,
+        place: NumberPlace::Here(Arc::new(sealed(&[0x77; 29]))),
         external_id: "x9".into(),
         cancel_from: NOW,
         expires_at: NOW.plus_ms(1_200_000),
     }
+}
+
+pub(crate) const TOKEN: Token = Token(0x0102_0304_0506_0708);
+/// A number of own stock.
+pub(crate) const STOCK: StockNumber = StockNumber { token: TOKEN, load: LoadId(3), index: 300 };
+
+/// A number that is loaded.
+pub(crate) fn loaded(token: Token) -> LoadedNumber {
+    LoadedNumber { token, sealed: sealed(&[0x77; 29]) }
 }
 
 /// A sealed value of some bytes.
@@ -153,7 +168,8 @@ pub(crate) fn rows() -> Vec<(String, Row)> {
         ("Provider".to_owned(), Row::Provider(ProviderId(2), provider)),
         ("Carrier".to_owned(), Row::Carrier(CarrierId(4), "telkomsel".into())),
         ("Offer".to_owned(), Row::Offer(offer)),
-        ("Pool".to_owned(), Row::Pool(OfferId(7), vec![Number(15_551)])),
+        ("Load".to_owned(), Row::Load(LoadId(3), Seq(300))),
+        ("Pool".to_owned(), Row::Pool(OfferId(7), vec![STOCK])),
         ("Reply".to_owned(), Row::Reply(ACCOUNT, DIGEST, reply)),
     ];
     rows.extend(of_money());
@@ -170,10 +186,10 @@ pub(crate) fn rows() -> Vec<(String, Row)> {
         placed_at: NOW,
     };
     rows.push(("GivenUp".to_owned(), Row::GivenUp(given_up)));
-    let resting = Quarantined { until: NOW, offer: OfferId(7), number: Number(15_551) };
+    let resting = Quarantined { until: NOW, offer: OfferId(7), number: STOCK };
     rows.push(("Quarantined".to_owned(), Row::Quarantined(resting)));
     let seen = Seen { last: NOW, digests: vec![DIGEST, 1] };
-    rows.push(("Seen".to_owned(), Row::Seen(ProviderId(2), Number(15_551), seen)));
+    rows.push(("Seen".to_owned(), Row::Seen(ProviderId(2), TOKEN, seen)));
     rows.extend(of_the_rest());
     rows.extend(of_callbacks());
     rows

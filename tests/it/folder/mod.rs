@@ -33,9 +33,9 @@ fn append(opened: &mut Opened, commands: impl IntoIterator<Item = Command>) -> V
 
 /// A customer with money and own stock to spend it on.
 fn furnish(opened: &mut Opened, numbers: u64) {
-    let Furniture { day, account, deposit, provider, offers, stock } = ledger::furniture(numbers);
-    ledger::make_day_key(opened);
-    append(opened, [day.into()]);
+    let Furniture { keys, account, deposit, provider, offers, stock } = ledger::furniture(numbers);
+    ledger::make_key_files(opened);
+    append(opened, keys.map(Into::into));
     append(opened, [account.into(), deposit.into(), provider.into(), offers.into(), stock.into()]);
 }
 

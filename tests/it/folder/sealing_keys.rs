@@ -21,26 +21,31 @@ use nexnum_storage::{Folder, Ledger};
 use super::{append, opened};
 use crate::rig::process::{KilledOnDrop, nexnum};
 
-const LIVING: [KeyHandle; 2] = [KeyHandle(1), KeyHandle(2)];
+const LIVING: [KeyHandle; 3] = [KeyHandle(1), KeyHandle(2), LOOKUP];
+/// What numbers are found by: a start makes one where none lives.
+const LOOKUP: KeyHandle = KeyHandle(9);
 const DESTROYED: KeyHandle = KeyHandle(3);
 const UNUSED: KeyHandle = KeyHandle(4);
 
 const fn owner(handle: KeyHandle) -> KeyOwner {
-    KeyOwner::Day(handle.0 as u32)
+    match handle {
+        LOOKUP => KeyOwner::Lookup(227),
+        KeyHandle(handle) => KeyOwner::Day(handle as u32),
+    }
 }
 
 fn keys(folder: &Folder) -> KeyFolder {
     KeyFolder::at(&folder.keys(), opened(folder.path()).ledger.id())
 }
 
-/// A folder with two keys that live; one whose destruction was cut short after its event; and one
+/// A folder with keys that live; one whose destruction was cut short after its event; and one
 /// that was made and never got its event.
 fn with_keys(dir: &Path) -> Folder {
     let created = folder::init(dir).unwrap();
     fs::write(folder::config_path(&created.folder), "listen = \"127.0.0.1:0\"\n").unwrap();
     let (keys, master) = (keys(&created.folder), created.folder.read_master_key().unwrap());
     let mut live = opened(dir);
-    for handle in [LIVING[0], LIVING[1], DESTROYED, UNUSED] {
+    for handle in [LIVING[0], LIVING[1], LOOKUP, DESTROYED, UNUSED] {
         keys.make(&master, handle, owner(handle)).unwrap();
         if handle != UNUSED {
             append(&mut live, [MakeSealKey { handle, owner: owner(handle) }.into()]);
@@ -80,7 +85,7 @@ fn lost(dir: &Path) -> Vec<KeyHandle> {
 fn a_start_destroys_every_key_that_does_not_live_and_no_other() {
     let temp = tempfile::tempdir().unwrap();
     let folder = with_keys(temp.path());
-    let counted = |left_over| KeyCounts { living: 2, left_over };
+    let counted = |left_over| KeyCounts { living: LIVING.len(), left_over };
     assert_eq!(verify(temp.path(), |_| {}).unwrap().sealing_keys, counted(2));
     let (half, foreign) = (format!("{UNUSED}.tmp"), folder.keys().join("README"));
     fs::write(folder.keys().join(half), "cut short").unwrap();
@@ -102,13 +107,31 @@ fn a_start_destroys_every_key_that_does_not_live_and_no_other() {
     assert_eq!(lost(temp.path()), []);
 }
 
+fn remove_all_but_lookup(file: &Path) {
+    for entry in fs::read_dir(file.parent().unwrap()).unwrap() {
+        let path = entry.unwrap().path();
+        if !path.ends_with(LOOKUP.to_string()) {
+            fs::remove_file(path).unwrap();
+        }
+    }
+}
+
+#[test]
+fn the_loss_of_the_key_that_numbers_are_found_by_is_not_accepted() {
+    let temp = tempfile::tempdir().unwrap();
+    let folder = with_keys(temp.path());
+    fs::remove_file(folder.keys().join(LOOKUP.to_string())).unwrap();
+    let error = start(temp.path(), &[LOOKUP]).unwrap_err().to_string();
+    assert!(error.contains(&LOOKUP.to_string()) && error.contains("cannot be accepted"), "{error}");
+}
+
 #[test]
 fn a_lost_key_is_refused_by_name_until_it_is_accepted_once() {
     type Lose = fn(&Path);
     let cases: [(Lose, &str); 3] = [
         (|file| fs::remove_file(file).unwrap(), "it has no file"),
         (|file| fs::write(file, "torn").unwrap(), "it is not the file of a key"),
-        (|file| fs::remove_dir_all(file.parent().unwrap()).unwrap(), "it has no file"),
+        (remove_all_but_lookup, "it has no file"),
     ];
     for (lose, expected) in cases {
         let temp = tempfile::tempdir().unwrap();
@@ -126,14 +149,15 @@ fn a_lost_key_is_refused_by_name_until_it_is_accepted_once() {
             panic!("{expected} was not found")
         };
         assert_eq!(reason, said);
-        // Where the whole folder is lost, so is the other key.
+        // Where most of the folder is lost, so is the other key.
         let gone: Vec<KeyHandle> =
             LIVING.into_iter().filter(|handle| said.contains(&handle.to_string())).collect();
         start(temp.path(), &gone).unwrap();
         assert_eq!(lost(temp.path()), gone);
         start(temp.path(), &[]).unwrap();
         let living = opened(temp.path()).engine.state().seal_keys().iter().count();
-        assert_eq!((living, keys(&folder).list().unwrap().handles.len()), (2 - gone.len(), living));
+        let files = keys(&folder).list().unwrap().handles.len();
+        assert_eq!((living, files), (LIVING.len() - gone.len(), living));
         verify(temp.path(), |_| {}).unwrap();
     }
 }
@@ -184,7 +208,7 @@ fn serve_refuses_a_lost_key_and_takes_the_operator_s_word() {
     serves(serve(temp.path(), &["--accept-missing-key", &handle]));
     serves(serve(temp.path(), &[]));
     assert_eq!(lost(temp.path()), [LIVING[0]]);
-    assert_eq!(keys(&folder).list().unwrap().handles, [LIVING[1]]);
+    assert_eq!(keys(&folder).list().unwrap().handles, LIVING[1..]);
 }
 
 #[test]
@@ -200,7 +224,7 @@ fn a_master_key_may_be_kept_elsewhere_and_verify_needs_none() {
     };
     // 1. The proof needs no key; serving does.
     let proof = verify(&data, |_| {}).unwrap();
-    assert_eq!((proof.secrets, proof.sealing_keys.living), (None, 2));
+    assert_eq!((proof.secrets, proof.sealing_keys.living), (None, LIVING.len()));
     refuses(serve(&data, &[]), 3, "master.key is missing");
     // 2. Each source, also for a provider's secret.
     let command = format!("command = [\"cat\", {:?}]", PathBuf::from(&elsewhere));

@@ -312,7 +312,9 @@ async fn answers_that_no_rule_reads_need_attention_while_their_order_is_open() {
     let body = body_of(&rig.orders().market, callback);
     let posted: serde_json::Value = serde_json::from_slice(&body).unwrap();
     let order = rig.orders().market.read_model.order(id).unwrap();
-    let number = format!("+{}", order.assignment.as_ref().unwrap().number);
+    let numbers = &rig.orders().market.numbers;
+    let number = numbers.of(id, order.assignment.as_ref().unwrap()).unwrap();
+    let number = format!("+{number}");
     assert_eq!((&posted["text"], &posted["number"]), (&"STATUS_WAIT_CODE".into(), &number.into()));
     // Its end is one.
     rig.cancel(id).await;

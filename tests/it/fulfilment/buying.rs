@@ -12,14 +12,16 @@ use nexnum_engine::order::Order;
 use nexnum_sandbox::{FaultKind, Sandbox, SandboxConfig};
 
 use super::{Closed, FIVESIM, HANDLER, Rig, SMSPOOL, received, synced, until};
+use crate::rig::plain::{files_with, ways_of_number, ways_of_text};
 use crate::rig::sandbox::product;
+use crate::rig::texts::said_of;
 
 async fn check_bought(seller: usize) {
     let rig = Rig::start(&[(seller, 100_000)]).await;
     let id = rig.buy(None).await.unwrap();
     let order = rig.order(id, received).await;
     assert_eq!((order.attempt, order.price, order.cost), (1, Micros(120_000), Micros(100_000)));
-    assert!(order.assignment.as_ref().unwrap().number.to_string().starts_with("62"));
+    assert!(rig.number(&order).to_string().starts_with("62"));
     assert!(order.messages[0].has().code, "its code was found");
     assert_eq!(rig.wallet(), (9_880_000, 0));
     rig.stop().await;
@@ -253,7 +255,7 @@ async fn a_lost_purchase_whose_number_another_order_has_goes_back() {
     let rig = Rig::start_with(&[(FIVESIM, 100_000)], 600_000).await;
     let first = rig.buy(None).await.unwrap();
     let first = rig.order(first, |order| order.assignment.is_some()).await;
-    let number = first.assignment.as_ref().unwrap().number.to_string();
+    let number = rig.number(&first).to_string();
     check_not_adopted(rig.close().await, &number).await;
 }
 
@@ -267,5 +269,22 @@ async fn a_number_of_a_live_order_is_not_sold_again() {
     assert!(refused.is_err(), "{refused:?}");
     check_not_sold(&rig, OrderId(2)).await;
     rig.order(id, active).await;
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_provider_sold_cannot_be_read_in_the_folder() {
+    let rig = Rig::start(&[(HANDLER, 100_000)]).await;
+    let id = rig.buy(None).await.unwrap();
+    let order = rig.order(id, received).await;
+    let (number, said) = (rig.number(&order), said_of(&rig.orders().market, id));
+    let code = ways_of_text(&said[0].code);
+    let ways: Vec<_> = code.into_iter().chain(ways_of_number(number.0)).collect();
+    assert!(said[0].code.len() >= 4, "shorter ones stand anywhere");
+    let closed = rig.close().await;
+    assert_eq!(files_with(&closed.folder.path().join("market"), &ways), Vec::<String>::new());
+    let rig = closed.open().await;
+    let order = rig.order(id, |_| true).await;
+    assert_eq!((rig.number(&order), said_of(&rig.orders().market, id)), (number, said));
     rig.stop().await;
 }

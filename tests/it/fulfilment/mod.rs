@@ -37,7 +37,7 @@ use nexnum_driver::Secret;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::{Deposit, NewPayment, OpenAccount, Pulse, Request};
 use nexnum_engine::group::Origin;
-use nexnum_engine::ids::{AccountId, CarrierId, OrderId};
+use nexnum_engine::ids::{AccountId, CarrierId, Number, OrderId};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::Order;
 use nexnum_engine::state::State;
@@ -152,6 +152,12 @@ impl Rig {
     async fn cancel(&self, id: OrderId) {
         let order = self.orders().cancel(&Origin::SYSTEM, self.customer, id).await.unwrap();
         assert_eq!(order.state, ActivationState::Cancelled);
+    }
+
+    /// The number of an order.
+    fn number(&self, order: &Order) -> Number {
+        let numbers = &self.orders().market.numbers;
+        numbers.of(order.id, order.assignment.as_ref().unwrap()).unwrap()
     }
 
     /// Stops the market, not the providers.

@@ -40,7 +40,7 @@ async fn check(seller: usize, numbered: bool) {
         let kept = callbacks.before(CallbackId(u64::MAX));
         kept.map(|(_, kept)| kept.clone()).collect::<Vec<_>>()
     });
-    let number = order.assignment.as_ref().unwrap().number;
+    let number = orders.market.numbers.of(id, order.assignment.as_ref().unwrap()).unwrap();
     assert_eq!(kept.len(), 3);
     for (kept, code) in kept.iter().rev().zip(10_100..) {
         assert_eq!(kept.failure, Some(CallbackFailure::TooManyMessages));

@@ -14,6 +14,7 @@ mod operations;
 mod origin;
 mod outcomes;
 mod payments;
+mod plain;
 mod refusals;
 mod refused_callbacks;
 mod repeated_callbacks;

@@ -7,11 +7,11 @@ use nexnum_engine::command::{
     OpenAccount, PlaceOrder, RegisterProvider, Reply, Timings,
 };
 use nexnum_engine::event::{
-    Arrival, MessageIdentity, MessageKind, MessageWay, ProviderKind, Routing, Terms,
+    Arrival, LoadedNumber, MessageIdentity, MessageKind, MessageWay, ProviderKind, Routing, Terms,
 };
 use nexnum_engine::group::{Groups, Head};
 use nexnum_engine::ids::{
-    AccountId, CarrierId, CountryId, Number, OfferId, OrderId, Product, ProviderId, Seq, ServiceId,
+    AccountId, CarrierId, CountryId, OfferId, OrderId, Product, ProviderId, Seq, ServiceId, Token,
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::sealed::{KeyHandle, KeyOwner, SealedValue};
@@ -26,8 +26,9 @@ const OFFER: OfferId = OfferId(1);
 const PRODUCT: Product = Product { country: CountryId(3), service: ServiceId(5) };
 const PRICE: Micros = Micros(100_000);
 const COST: Micros = Micros(50_000);
-/// The key of the day on which messages come here.
+/// The keys of the day on which messages come here, and of the stock.
 const DAY_KEY: MakeSealKey = MakeSealKey { handle: KeyHandle(1), owner: KeyOwner::Day(0) };
+const LOAD_KEY: MakeSealKey = MakeSealKey { handle: KeyHandle(2), owner: KeyOwner::Load(OFFER) };
 /// How messages come here.
 const POSTED: Arrival = Arrival {
     way: MessageWay::Callback,
@@ -38,7 +39,7 @@ const POSTED: Arrival = Arrival {
 
 /// A customer with 10.00, and own stock to spend it on.
 pub(crate) struct Furniture {
-    pub(crate) day: MakeSealKey,
+    pub(crate) keys: [MakeSealKey; 2],
     pub(crate) account: OpenAccount,
     pub(crate) deposit: Deposit,
     pub(crate) provider: RegisterProvider,
@@ -48,9 +49,10 @@ pub(crate) struct Furniture {
 
 pub(crate) fn furniture(numbers: u64) -> Furniture {
     let offers = vec![(PRODUCT, CarrierId::ANY)];
-    let numbers = (0..numbers).map(|n| Number(6_281_200_000_000 + n)).collect();
+    let loaded = |n| LoadedNumber { token: Token(n), sealed: sealed(LOAD_KEY) };
+    let numbers = (0..numbers).map(loaded).collect();
     Furniture {
-        day: DAY_KEY,
+        keys: [DAY_KEY, LOAD_KEY],
         account: account("acme"),
         deposit: Deposit {
             account: ACCOUNT,
@@ -85,17 +87,23 @@ pub(crate) fn order() -> PlaceOrder {
 /// A message for an order, told from others by its digest.
 pub(crate) fn message(order: OrderId, digest: u128) -> IngestMessage {
     let has = MessageParts { sender: true, text: true, code: true };
-    let (handle, nonce, commitment) = (DAY_KEY.handle, [1; 24], [2; 32]);
-    let sealed = SealedValue { handle, nonce, commitment, ciphertext: [3; 40].into() };
-    let message = Incoming { digest, said: SealedParts { has, sealed } };
+    let message = Incoming { digest, said: SealedParts { has, sealed: sealed(DAY_KEY) } };
     IngestMessage { order, message, arrival: POSTED, callback: None }
 }
 
-/// Makes the file of the key that messages name as theirs.
-pub(crate) fn make_day_key(opened: &Opened) {
+/// A value that does not open.
+fn sealed(key: MakeSealKey) -> SealedValue {
+    let (handle, nonce, commitment) = (key.handle, [1; 24], [2; 32]);
+    SealedValue { handle, nonce, commitment, ciphertext: [3; 40].into() }
+}
+
+/// Makes the files of the keys that values name as theirs.
+pub(crate) fn make_key_files(opened: &Opened) {
     let keys = KeyFolder::at(&opened.folder.keys(), opened.ledger.id());
     let master = opened.folder.read_master_key().unwrap();
-    keys.make(&master, DAY_KEY.handle, DAY_KEY.owner).unwrap();
+    for MakeSealKey { handle, owner } in [DAY_KEY, LOAD_KEY] {
+        keys.make(&master, handle, owner).unwrap();
+    }
 }
 
 /// Decides a command and appends what happened, as one row.

@@ -7,6 +7,7 @@ pub(crate) mod client;
 pub(crate) mod kit;
 pub(crate) mod ledger;
 pub(crate) mod machine;
+pub(crate) mod plain;
 pub(crate) mod process;
 pub(crate) mod sandbox;
 pub(crate) mod server;

@@ -11,7 +11,9 @@ mod seal_keys;
 mod tables;
 mod upstream;
 
-use nexnum_engine::activation::{ActivationState as S, Assignment, Message};
+use nexnum_engine::activation::{
+    ActivationState as S, Assignment, Message, NumberPlace, StockNumber,
+};
 use nexnum_engine::book::Book;
 use nexnum_engine::callback::CallbackOutcome;
 use nexnum_engine::command::{
@@ -23,7 +25,7 @@ use nexnum_engine::command::{
 use nexnum_engine::event::{ForeignAmount, LedgerTerms, ProviderKind, ProviderWord, Terms};
 use nexnum_engine::group::Idempotency;
 use nexnum_engine::ids::{
-    AccountId, CarrierId, Number, OfferId, OrderId, OrderNumber, Product, ProviderId, RailId, Seq,
+    AccountId, CarrierId, OfferId, OrderId, OrderNumber, Product, ProviderId, RailId, Seq, Token,
 };
 use nexnum_engine::limits::{NAME_LEN_MAX, RETIRED_MAX};
 use nexnum_engine::money::{AMOUNT_MAX, COST_MAX, Micros};
@@ -52,7 +54,9 @@ pub struct Model {
     replies: Vec<(AccountId, Idempotency, OrderId, Time)>,
     policy: Policy,
     /// Numbers at rest: until when, of which offer.
-    resting: Vec<(Time, OfferId, Number)>,
+    resting: Vec<(Time, OfferId, StockNumber)>,
+    /// How many loads of own stock there were.
+    loads: u32,
     /// Each callback's key, with how it stands.
     callbacks: Vec<(u128, callbacks::Standing)>,
     callbacks_dropped: u64,
@@ -105,7 +109,7 @@ struct Offer {
     cost: i64,
     price: i64,
     stock: u32,
-    pool: Vec<Number>,
+    pool: Vec<StockNumber>,
 }
 
 struct Order {
@@ -116,7 +120,9 @@ struct Order {
     deadline: Time,
     state: S,
     waiting: bool,
-    number: Option<Number>,
+    number: Option<Token>,
+    /// Where that is, sealed.
+    place: Option<NumberPlace>,
     purchase: Option<Box<str>>,
     cancel_from: Time,
     messages: Vec<Message>,
@@ -144,14 +150,24 @@ impl Order {
         matches!(self.state, S::Init | S::Active)
     }
 
+    /// Its number, of own stock.
+    fn stock(&self) -> Option<StockNumber> {
+        let (token, place) = self.number.zip(self.place.as_ref())?;
+        match *place {
+            NumberPlace::Load(load, index) => Some(StockNumber { token, load, index }),
+            NumberPlace::Here(_) => None,
+        }
+    }
+
     /// The order as the engine must have it, but for the position at which its charge was booked.
     fn whole(&self, id: OrderId, nth: u64) -> Known {
         let PlaceOrder { account, product, carrier, limit, .. } = self.asked;
         let Terms { offer, provider, price, cost } = self.terms;
         let paid = if self.in_escrow() { price } else { Micros::ZERO };
         let outlay = Outlay { amount: cost, moved: Seq(0) };
-        let assignment = self.number.map(|number| Assignment {
-            number,
+        let assignment = self.number.zip(self.place.clone()).map(|(token, place)| Assignment {
+            token,
+            place,
             external_id: self.purchase.clone().unwrap_or_default(),
             cancel_from: self.cancel_from,
             // What an activation has no other deadline than.

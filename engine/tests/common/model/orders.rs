@@ -1,12 +1,16 @@
 //! The life of an order, its money, its messages; the pulse.
 
-use nexnum_engine::activation::{ActivationState as S, Message, MessageParts};
+use std::sync::Arc;
+
+use nexnum_engine::activation::{
+    ActivationState as S, Message, MessageParts, NumberPlace, StockNumber,
+};
 use nexnum_engine::command::{
     AssignNumber, Caller, CompleteMessage, Effect, Incoming, PlaceOrder, Placed, Pulse, Reply,
     ShowMessages, Timings,
 };
 use nexnum_engine::event::{ProviderKind, Terms};
-use nexnum_engine::ids::{AccountId, CarrierId, MessageId, Number, OfferId, OrderId};
+use nexnum_engine::ids::{AccountId, CarrierId, MessageId, OfferId, OrderId, Token};
 use nexnum_engine::limits::{
     ATTEMPTS_MAX, BUY_TIME_MS, CLOSED_KEPT_MS, MESSAGES_MAX, NAME_LEN_MAX, PULSE_MAX,
     REPLIES_KEPT_MS, TEXT_LEN_MAX,
@@ -33,7 +37,7 @@ impl Model {
         &self,
         asked: &PlaceOrder,
         terms: Terms,
-    ) -> Result<Option<Number>, &'static str> {
+    ) -> Result<Option<StockNumber>, &'static str> {
         let offer = self.offer(terms.offer)?;
         let suits = offer.provider == terms.provider
             && offer.product == asked.product
@@ -76,6 +80,7 @@ impl Model {
             state: S::Init,
             waiting: false,
             number: None,
+            place: None,
             purchase: None,
             cancel_from: now,
             messages: Vec::new(),
@@ -98,15 +103,29 @@ impl Model {
         Ok(placed(id, number.is_some()))
     }
 
-    pub(super) fn sell_own(&mut self, now: Time, index: usize, number: Number, timings: Timings) {
+    pub(super) fn sell_own(
+        &mut self,
+        now: Time,
+        index: usize,
+        number: StockNumber,
+        timings: Timings,
+    ) {
         let offer = self.orders[index].terms.offer.0 as usize - 1;
         assert_eq!(self.offers[offer].pool.remove(0), number);
-        self.activate(now, index, number, timings);
+        let StockNumber { token, load, index: at } = number;
+        self.activate(now, index, (token, NumberPlace::Load(load, at)), timings);
     }
 
-    pub(super) fn activate(&mut self, now: Time, index: usize, number: Number, timings: Timings) {
+    pub(super) fn activate(
+        &mut self,
+        now: Time,
+        index: usize,
+        (token, place): (Token, NumberPlace),
+        timings: Timings,
+    ) {
         let order = &mut self.orders[index];
-        (order.state, order.number, order.in_doubt) = (S::Active, Some(number), false);
+        (order.state, order.in_doubt) = (S::Active, false);
+        (order.number, order.place) = (Some(token), Some(place));
         order.cancel_from = now.plus_ms(timings.min_cancel_age_ms);
         order.deadline = now.plus_ms(timings.lifetime_ms);
     }
@@ -171,10 +190,11 @@ impl Model {
     }
 
     pub(super) fn adopt(&mut self, now: Time, index: usize, given: &AssignNumber) -> Answer {
-        let &AssignNumber { number, ref external_id, cost, timings, .. } = given;
+        let &AssignNumber { token, ref sealed, ref external_id, cost, timings, .. } = given;
         let (terms, purchase) = (self.orders[index].terms, &**external_id);
         need(self.kind(terms.provider)? == ProviderKind::Driven, "wrong_provider_kind")?;
-        need(name_fits(purchase), "invalid_field")?;
+        need(name_fits(purchase) && sealed.clear_len() <= 100, "invalid_field")?;
+        need(self.seals_days(sealed), "unknown_sealing_key")?;
         need(given.carrier.as_ref().is_none_or(|word| word.len() <= 100), "invalid_field")?;
         let rate = given.charged.as_ref().and_then(|charged| charged.rate.as_ref());
         need(rate.is_none_or(|rate| rate.len() <= 32), "invalid_field")?;
@@ -188,7 +208,8 @@ impl Model {
         let is_its =
             |it: &Named| (it.order, it.attempt, &*it.external_id) == (id, attempt, purchase);
         self.named.retain(|it| !is_its(it));
-        self.activate(now, index, number, timings);
+        let place = NumberPlace::Here(Arc::new(sealed.clone()));
+        self.activate(now, index, (token, place), timings);
         Ok(Reply::Placed(Placed::Filled(OrderId(index as u64 + 1))))
     }
 
@@ -228,10 +249,10 @@ impl Model {
     pub(super) fn end(&mut self, now: Time, index: usize, state: S) {
         let order = &mut self.orders[index];
         (order.state, order.closed_at) = (state, Some(now));
-        let (refunded, offer, number) = (order.refunded(), order.terms.offer, order.number);
+        let (refunded, offer, number) = (order.refunded(), order.terms.offer, order.stock());
         let own = self.providers[order.terms.provider.0 as usize - 1].1 == ProviderKind::Own;
         let (true, true, Some(number)) = (refunded, own, number) else { return };
-        let elsewhere = self.rests_until(number).unwrap_or(now);
+        let elsewhere = self.rests_until(number.token).unwrap_or(now);
         let until = now.plus_ms(self.policy.quarantine_ms).max(elsewhere);
         if until == now {
             self.offers[offer.0 as usize - 1].pool.push(number);
@@ -239,12 +260,12 @@ impl Model {
         }
         // It rests for all offers that have it, and not shorter for one than for another.
         for (index, other) in self.offers.iter_mut().enumerate() {
-            if let Some(at) = other.pool.iter().position(|held| *held == number) {
-                other.pool.remove(at);
-                self.resting.push((until, OfferId(index as u32 + 1), number));
+            if let Some(at) = other.pool.iter().position(|held| held.token == number.token) {
+                let held = other.pool.remove(at);
+                self.resting.push((until, OfferId(index as u32 + 1), held));
             }
         }
-        for rests in self.resting.iter_mut().filter(|rests| rests.2 == number) {
+        for rests in self.resting.iter_mut().filter(|rests| rests.2.token == number.token) {
             rests.0 = rests.0.max(until);
         }
         self.resting.push((until, offer, number));

@@ -1,12 +1,18 @@
 //! Accounts, keys and payments; providers, offers and own stock.
 
+use std::collections::BTreeSet;
+
+use nexnum_engine::activation::StockNumber;
 use nexnum_engine::command::{Effect, Listed, NewPayment, Reply};
 use nexnum_engine::event::{
-    ClockJump, ForeignAmount, LedgerTerms, OfferTerms, ProviderKind, Scope,
+    ClockJump, ForeignAmount, LedgerTerms, LoadedNumber, OfferTerms, ProviderKind, Scope,
 };
-use nexnum_engine::ids::{AccountId, CarrierId, KeyId, Number, OfferId, Product, ProviderId};
+use nexnum_engine::ids::{
+    AccountId, CarrierId, KeyId, LoadId, OfferId, Product, ProviderId, Token,
+};
 use nexnum_engine::limits::{OFFERS_MAX, ROWS_MAX};
 use nexnum_engine::money::Micros;
+use nexnum_engine::sealed::KeyOwner;
 use nexnum_engine::state::{Key, PaidTo};
 use nexnum_engine::time::Time;
 
@@ -188,13 +194,21 @@ impl Model {
         id: OfferId,
         cost: Micros,
         price: Micros,
-        numbers: &[Number],
+        numbers: &[LoadedNumber],
     ) -> Answer {
         let offer = self.offer(id)?;
         need(self.kind(offer.provider)? == ProviderKind::Own, "wrong_provider_kind")?;
         need((1..=ROWS_MAX).contains(&numbers.len()), "invalid_field")?;
         need(priced_well(cost, price), "amount_out_of_range")?;
-        for (index, number) in numbers.iter().enumerate() {
+        let tokens: Vec<Token> = numbers.iter().map(|it| it.token).collect();
+        let distinct: BTreeSet<_> = tokens.iter().collect();
+        need(distinct.len() == tokens.len(), "duplicate_number")?;
+        for LoadedNumber { token: _, sealed } in numbers {
+            need(sealed.clear_len() <= 100, "invalid_field")?;
+            let key = (sealed.handle, KeyOwner::Load(id));
+            need(self.seal_keys.contains(&key), "unknown_sealing_key")?;
+        }
+        for number in &tokens {
             let in_use = self.orders.iter().any(|order| {
                 let open = order.closed_at.is_none();
                 let service = order.asked.product.service == offer.product.service;
@@ -203,35 +217,38 @@ impl Model {
             });
             let holds = |(index, other): (usize, &Offer)| {
                 let id = OfferId(index as u32 + 1);
-                let rests = self.resting.iter().any(|rests| (rests.1, rests.2) == (id, *number));
+                let mut rests = self.resting.iter();
+                let rests = rests.any(|rests| (rests.1, rests.2.token) == (id, *number));
                 let service = other.product.service == offer.product.service;
                 let same = other.provider == offer.provider && service;
-                same && (rests || other.pool.contains(number))
+                same && (rests || other.pool.iter().any(|held| held.token == *number))
             };
             let free = !in_use && !self.offers.iter().enumerate().any(holds);
-            need(free && !numbers[..index].contains(number), "duplicate_number")?;
+            need(free, "duplicate_number")?;
         }
         let offer = &mut self.offers[id.0 as usize - 1];
         (offer.cost, offer.price) = (cost.0, price.0);
         let (provider, service) = (offer.provider, offer.product.service);
-        for number in numbers {
+        self.loads += 1;
+        for (index, number) in (0..).zip(&tokens) {
             let sold = self.orders.iter().filter(|order| {
                 let same = (order.terms.provider, order.asked.product.service);
                 !order.retired && order.number == Some(*number) && same == (provider, service)
             });
             let ends = sold.filter_map(|order| order.closed_at);
             let rests = ends.map(|end| end.plus_ms(self.policy.quarantine_ms)).max();
+            let held = StockNumber { token: *number, load: LoadId(self.loads), index };
             match rests.max(self.rests_until(*number)).filter(|until| *until > now) {
-                Some(until) => self.resting.push((until, id, *number)),
-                None => self.offers[id.0 as usize - 1].pool.push(*number),
+                Some(until) => self.resting.push((until, id, held)),
+                None => self.offers[id.0 as usize - 1].pool.push(held),
             }
         }
         Ok(Reply::Changed(numbers.len() as u32))
     }
 
     /// Until when a number rests, for whichever offer.
-    pub(super) fn rests_until(&self, number: Number) -> Option<Time> {
-        self.resting.iter().filter(|rests| rests.2 == number).map(|rests| rests.0).max()
+    pub(super) fn rests_until(&self, number: Token) -> Option<Time> {
+        self.resting.iter().filter(|rests| rests.2.token == number).map(|rests| rests.0).max()
     }
 }
 

@@ -1,13 +1,15 @@
 //! Deadlines while batches are full and the disk is busy.
 
+use nexnum_engine::sealed::{KeyHandle, KeyOwner, SealedValue};
 use std::time::Instant;
 
 use nexnum_engine::command::{
-    Deposit, LoadStock, NewPayment, OpenAccount, PlaceOrder, RegisterProvider, RevokeKey, Timings,
+    Deposit, LoadStock, MakeSealKey, NewPayment, OpenAccount, PlaceOrder, RegisterProvider,
+    RevokeKey, Timings,
 };
-use nexnum_engine::event::{Routing, Terms};
+use nexnum_engine::event::{LoadedNumber, Routing, Terms};
 use nexnum_engine::group::{Groups, Head};
-use nexnum_engine::ids::{AccountId, KeyId, Number};
+use nexnum_engine::ids::{AccountId, KeyId, Token};
 
 use super::*;
 
@@ -18,7 +20,10 @@ const PRICE: Micros = Micros(2);
 /// millisecond after the one before.
 fn with_orders(now: Time, ends_in_ms: u64, orders: u64) -> Engine {
     let (mut engine, mut groups) = (Engine::default(), Groups::new());
-    let numbers = (1..=orders).map(|n| Number(10_000 + n)).collect();
+    let (handle, nonce, commitment) = (KeyHandle(1), [1; 24], [2; 32]);
+    let sealed = SealedValue { handle, nonce, commitment, ciphertext: [3; 21].into() };
+    let loaded = |n| LoadedNumber { token: Token(10_000 + n), sealed: sealed.clone() };
+    let numbers = (1..=orders).map(loaded).collect();
     let mut execute = |command: Command| {
         engine.execute(Head::system(now), &command, &mut groups).expect("it is legal");
     };
@@ -30,6 +35,7 @@ fn with_orders(now: Time, ends_in_ms: u64, orders: u64) -> Engine {
     let offers = vec![(PRODUCT, CarrierId::ANY)];
     execute(ListOffers { provider: PROVIDER, offers }.into());
     let (offer, cost) = (OfferId(1), Micros(1));
+    execute(MakeSealKey { handle, owner: KeyOwner::Load(offer) }.into());
     execute(LoadStock { offer, cost, price: PRICE, numbers }.into());
     let terms = Terms { offer, provider: PROVIDER, price: PRICE, cost };
     for n in 0..orders {

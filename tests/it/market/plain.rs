@@ -1,0 +1,74 @@
+//! What the disk holds of messages and numbers: nothing that can be read without the keys.
+
+use nexnum_engine::ids::Number;
+use serde_json::json;
+
+use super::harness::{Client, Market};
+use super::messages::buy;
+use crate::rig::plain::{files_with, ways_of_number, ways_of_text};
+
+const NUMBER: u64 = 6_281_987_654_321;
+const OTHER: u64 = 6_281_912_345_678;
+const UNKNOWN: u64 = 6_281_977_700_123;
+const TEXT: &str = "Ваш код для входа: 730418";
+const CODE: &str = "730418";
+const SENDER: &str = "Тelegram-Secure";
+
+/// What was said and where, in every way in which it may be written.
+fn ways() -> Vec<Vec<u8>> {
+    let texts = [TEXT, CODE, SENDER, "вход 99871", "99871"].into_iter().flat_map(ways_of_text);
+    texts.chain([NUMBER, OTHER, UNKNOWN].into_iter().flat_map(ways_of_number)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn neither_messages_nor_numbers_can_be_read_in_the_folder() {
+    let market = Market::start().await;
+    let ann = market.customer("ann", "9").await;
+    for number in [NUMBER, OTHER] {
+        market.stock("ID", "telegram", "0.50", number, 1).await;
+    }
+    // 1. A message that is delivered, another one that is late, one for a number that is not here.
+    let order = buy(&ann, "telegram").await;
+    let body = json!({"number": format!("+{NUMBER}"), "sender": SENDER, "text": TEXT});
+    assert_eq!(market.posted(body).await.ok()["status"], "accepted");
+    let late = buy(&ann, "telegram").await;
+    ann.post(&format!("/api/v1/activations/{late}/cancel"), json!({})).await.ok();
+    let body = json!({"number": format!("+{OTHER}"), "sender": SENDER, "text": TEXT});
+    assert_eq!(market.posted(body).await.ok()["status"], "late");
+    let body = json!({"number": format!("+{UNKNOWN}"), "text": "вход 99871"});
+    market.posted(body).await.refused(404, "not_found");
+    // 2. Its buyer reads it, before and after a start, out of a snapshot and out of history.
+    let read = async |buyer: &Client| {
+        let shown = buyer.get(&format!("/api/v1/orders/{order}")).await.ok();
+        let activation = &shown["activation"];
+        assert_eq!(activation["number"], format!("+{NUMBER}"));
+        let message = &activation["messages"][0];
+        assert_eq!((&message["text"], &message["code"]), (&json!(TEXT), &json!(CODE)));
+        assert_eq!((&message["sender"], &message["forgotten"]), (&json!(SENDER), &json!(false)));
+    };
+    read(&ann).await;
+    assert_eq!(files_with(&market.dir(), &ways()), Vec::<String>::new());
+    let key = ann.key.clone();
+    let market = market.restart().await;
+    read(&Client::new(&market.running, &key)).await;
+    let kept = market.admin.get("/api/admin/callbacks").await.ok();
+    assert!(kept["callbacks"][0]["body"].as_str().unwrap().contains("вход 99871"), "{kept}");
+    assert_eq!(files_with(&market.dir(), &ways()), Vec::<String>::new());
+    // 3. The number is found by what stands for it.
+    let sealing = &market.running.rooms.market.sealing;
+    assert_ne!(sealing.token(Number(NUMBER)), sealing.token(Number(OTHER)));
+    let dir = market.dir();
+    market.running.stop().await.unwrap();
+    assert_eq!(files_with(&dir, &ways()), Vec::<String>::new());
+}
+
+#[test]
+fn the_search_finds_what_it_looks_for() {
+    let temp = tempfile::tempdir().unwrap();
+    for way in ways_of_number(NUMBER).into_iter().chain(ways_of_text(TEXT)) {
+        let path = temp.path().join("file");
+        std::fs::write(&path, [b"before".as_slice(), &way, b"after"].concat()).unwrap();
+        assert_eq!(files_with(temp.path(), std::slice::from_ref(&way)).len(), 1);
+        assert_eq!(files_with(temp.path(), &ways()).len(), 1, "{way:?}");
+    }
+}
