@@ -4,11 +4,11 @@
 
 use nexnum_engine::callback::{CallbackFailure, CallbackOutcome};
 use nexnum_engine::command::{
-    AssignNumber, Caller, Cancel, ClearDoubt, Command, CompleteMessage, Deposit, DoubtOrder,
-    EndByProvider, Expire, FailOrder, FindOrphan, Finish, IngestMessage, IssueKey, ListOffers,
-    NameCarrier, NamePurchase, NewPayment, NextAttempt, OpenAccount, OpenLedger, PlaceOrder,
-    PriceOffers, Pulse, ReceiveCallback, RecoverLoss, RegisterProvider, RequestAnother, RevokeKey,
-    SettleCallback, SettleOrphan, Timings,
+    AssignNumber, Caller, Cancel, ClearDoubt, Command, Deposit, DoubtOrder, EndByProvider, Expire,
+    FailOrder, FindOrphan, Finish, IngestMessage, IssueKey, ListOffers, NameCarrier, NamePurchase,
+    NewPayment, NextAttempt, OpenAccount, OpenLedger, PlaceOrder, PriceOffers, Pulse,
+    ReceiveCallback, RecoverLoss, RegisterProvider, RequestAnother, RevokeKey, SettleCallback,
+    SettleOrphan, Timings,
 };
 use nexnum_engine::event::{LedgerTerms, OfferTerms, OrphanEnd, ProviderKind, ProviderWord, Terms};
 use nexnum_engine::group::Idempotency;
@@ -227,9 +227,7 @@ impl Arbitrary {
                 ended: self.ended(),
                 reason: self.rng.pick(&[FailReason::NoNumbers, FailReason::InDoubt]),
             }),
-            15 if self.rng.once_in(4) => {
-                Command::CompleteMessage(CompleteMessage { order, message: self.message() })
-            }
+            15 if self.rng.once_in(4) => self.complete(order, state),
             15 => Command::IngestMessage(IngestMessage {
                 order,
                 message: self.message(),

@@ -1,7 +1,9 @@
 //! Arbitrary messages, and facts that events keep and no rule reads.
 
 use nexnum_engine::activation::{MessageParts, SealedParts};
-use nexnum_engine::command::{Command, EndUpstream, Incoming, LoadStock, ShowMessages};
+use nexnum_engine::command::{
+    Command, CompleteMessage, EndUpstream, Incoming, LoadStock, ShowMessages,
+};
 use nexnum_engine::event::{
     Arrival, AttemptEnd, AttemptError, Charged, MessageIdentity, MessageKind, MessageWay,
     RATE_LEN_MAX, Routing, ShownBy, SkipReason, SkippedAsk, SkippedAsks, UpstreamEnd, WORD_LEN_MAX,
@@ -104,5 +106,16 @@ impl Arbitrary {
             number.sealed = self.sealed(100);
         }
         Command::LoadStock(LoadStock { offer, cost, price, numbers })
+    }
+
+    /// More of a message: mostly of one that the order has.
+    pub(super) fn complete(&mut self, order: OrderId, state: &State) -> Command {
+        let mut message = self.message();
+        let had = state.order(order).map(|it| &it.messages[..]).unwrap_or_default();
+        if !had.is_empty() && !self.rng.once_in(4) {
+            message.digest =
+                self.rng.pick(had.iter().map(|it| it.digest).collect::<Vec<_>>().as_slice());
+        }
+        CompleteMessage { order, message }.into()
     }
 }
