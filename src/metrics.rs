@@ -35,6 +35,7 @@ struct Counters {
     callbacks_refused: Family<RefusedLabels, Counter>,
     callbacks_refused_unkept: Family<Provider, Counter>,
     shown_unnoted: Counter,
+    days_forgotten: Counter,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -72,6 +73,7 @@ impl Default for Counters {
             callbacks_refused: Family::default(),
             callbacks_refused_unkept: Family::default(),
             shown_unnoted: Counter::default(),
+            days_forgotten: Counter::default(),
         }
     }
 }
@@ -116,6 +118,11 @@ impl Metrics {
         self.0.callbacks_refused_unkept.get_or_create(&provider).inc_by(count);
     }
 
+    /// The key of a day was destroyed.
+    pub fn day_forgotten(&self) {
+        self.0.days_forgotten.inc();
+    }
+
     /// A buyer was shown a message, and there was no room to note it.
     pub fn shown_unnoted(&self) {
         self.0.shown_unnoted.inc();
@@ -134,6 +141,7 @@ impl Metrics {
             callbacks_refused,
             callbacks_refused_unkept,
             shown_unnoted,
+            days_forgotten,
         } = &*self.0;
         page.register(
             "nexnum_commit_seconds",
@@ -179,6 +187,11 @@ impl Metrics {
             "nexnum_shown_unnoted",
             "Answers that showed a message for the first time and could not be noted in the ledger",
             shown_unnoted.clone(),
+        );
+        page.register(
+            "nexnum_days_forgotten",
+            "Days whose messages, callbacks and numbers were forgotten",
+            days_forgotten.clone(),
         );
     }
 }

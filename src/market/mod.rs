@@ -17,6 +17,7 @@ pub mod read_model;
 pub mod recent;
 mod refused;
 pub mod replay;
+pub mod retention;
 mod seal;
 pub mod seal_keys;
 pub mod sealing;

@@ -11,7 +11,7 @@ use super::Market;
 use super::sealing::SealingError;
 
 /// Milliseconds of a day.
-const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+pub(super) const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// The day of a moment, of those of UTC from 1970-01-01 on.
 fn day_of(at: Time) -> KeyOwner {

@@ -134,6 +134,24 @@ impl Sealing {
         self.0.lookup.token(number)
     }
 
+    /// The keys of the days before one, and which days.
+    pub(super) fn days_before(&self, first_kept: u32) -> Vec<(KeyHandle, u32)> {
+        let owners = self.0.owners.pin();
+        let days = owners.iter().filter_map(|(owner, handle)| match owner {
+            KeyOwner::Day(day) if *day < first_kept => Some((*handle, *day)),
+            _ => None,
+        });
+        days.collect()
+    }
+
+    /// Destroys a key, whose end the ledger has by now: nothing opens under it from here on.
+    pub(super) async fn destroy(&self, handle: KeyHandle) -> Result<(), SealingError> {
+        self.0.held.pin().remove(&handle);
+        self.blocking(move |it| it.keys.destroy(handle)).await?;
+        self.0.owners.pin().retain(|_, known| *known != handle);
+        Ok(())
+    }
+
     /// Opens what is sealed under the key of a day or a load; `None` if that was destroyed.
     ///
     /// # Errors

@@ -20,6 +20,7 @@ pub use self::sections::FaultyProvider;
 use self::sections::{Sections, SectionsError};
 use crate::config_value;
 use crate::market::master_key::MasterKeyConfig;
+use crate::market::retention::RetentionConfig;
 use crate::supply::config::{MarginConfig, OwnStockConfig};
 
 /// Bytes of a configuration: a hundred providers fit many times over.
@@ -96,6 +97,9 @@ pub struct Config {
     /// Where the master key comes from, if not from the data folder.
     #[serde(skip_serializing_if = "MasterKeyConfig::is_own_file")]
     pub master_key: MasterKeyConfig,
+    /// How long messages can be read.
+    #[serde(skip_serializing_if = "RetentionConfig::is_empty")]
+    pub retention: RetentionConfig,
     /// How numbers of own stock live.
     pub own_stock: OwnStockConfig,
     /// What we add to a provider's price, unless the provider says otherwise.
@@ -117,6 +121,7 @@ impl Default for Config {
             data_dir: PathBuf::from("."),
             drain_seconds: 10,
             master_key: MasterKeyConfig::default(),
+            retention: RetentionConfig::default(),
             own_stock: OwnStockConfig::default(),
             margin: MarginConfig::default(),
             limits: LimitsConfig::default(),

@@ -190,7 +190,7 @@ pub async fn start_on(
     // 4. The rooms, and the workers before an order can be placed.
     let money = Money { market, ledger: under_way.ledger.clone() };
     let rooms = Rooms::new(money, connected, own);
-    let workers = Arc::new(Workers::start(&rooms.orders, under_way));
+    let workers = Arc::new(Workers::start(&rooms.orders, under_way, config.retention));
     let provider_set = ProviderSet::new(&rooms.orders, &workers, config.margin, bases);
     // 5. Last the faces and the listeners.
     let hook_path = hook_path(&callback.token());

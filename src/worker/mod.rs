@@ -7,6 +7,7 @@
 mod attend;
 mod callbacks;
 mod ends;
+mod forget;
 mod look;
 mod pace;
 mod pause;
@@ -25,6 +26,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::market::UnderWay;
+use crate::market::retention::RetentionConfig;
 use crate::order::Orders;
 use crate::provider::connected::Connected;
 use crate::supervisor::Beat;
@@ -48,7 +50,7 @@ impl Workers {
     /// Starts the workers, before an order can be placed: what is without a number now was
     /// under way when the last process ended, and is in doubt.
     #[must_use]
-    pub fn start(orders: &Arc<Orders>, under_way: UnderWay) -> Self {
+    pub fn start(orders: &Arc<Orders>, under_way: UnderWay, retention: RetentionConfig) -> Self {
         orders.take_up(under_way);
         let (stop, _) = watch::channel(false);
         let (loops, intakes) = (Mutex::default(), Arc::new(Semaphore::new(INTAKES_MAX)));
@@ -66,6 +68,10 @@ impl Workers {
         let (orders, stopped) = (Arc::clone(&workers.orders), workers.stop.subscribe());
         workers.begin("callbacks", "", move |beat| {
             callbacks::run(Arc::clone(&orders), stopped.clone(), beat)
+        });
+        let (orders, stopped) = (Arc::clone(&workers.orders), workers.stop.subscribe());
+        workers.begin("forget", "", move |beat| {
+            forget::run(Arc::clone(&orders), retention, stopped.clone(), beat)
         });
         let (orders, stopped) = (Arc::clone(&workers.orders), workers.stop.subscribe());
         workers

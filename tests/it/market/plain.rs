@@ -1,7 +1,7 @@
 //! What the disk holds of messages and numbers: nothing that can be read without the keys.
 
 use nexnum_engine::ids::Number;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::harness::{Client, Market};
 use super::messages::buy;
@@ -71,4 +71,48 @@ fn the_search_finds_what_it_looks_for() {
         assert_eq!(files_with(temp.path(), std::slice::from_ref(&way)).len(), 1);
         assert_eq!(files_with(temp.path(), &ways()).len(), 1, "{way:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_past_its_time_is_forgotten_and_its_key_is_gone() {
+    let market = Market::start().await;
+    let ann = market.customer("ann", "9").await;
+    market.stock("ID", "telegram", "0.50", NUMBER, 2).await;
+    let order = buy(&ann, "telegram").await;
+    let body = json!({"number": format!("+{NUMBER}"), "sender": SENDER, "text": TEXT});
+    assert_eq!(market.posted(body).await.ok()["status"], "accepted");
+    let body = json!({"number": format!("+{UNKNOWN}"), "text": "вход 99871"});
+    market.posted(body).await.refused(404, "not_found");
+    let keys = || {
+        let keys = std::fs::read_dir(market.dir().join("keys")).unwrap();
+        keys.map(|entry| std::fs::read(entry.unwrap().path()).unwrap()).collect::<Vec<_>>()
+    };
+    let forget = async || market.running.rooms.market.forget_days_before(u32::MAX).await.unwrap();
+    // 1. Not while an order is open that may need it.
+    let before = keys();
+    forget().await;
+    assert_eq!(keys().len(), before.len());
+    ann.post(&format!("/api/v1/activations/{order}/finish"), json!({})).await.ok();
+    forget().await;
+    let after = keys();
+    assert_eq!(after.len(), before.len() - 1, "the day's");
+    // 2. Its buyer sees that there was a message, and the operator that there was a callback.
+    let shown = ann.get(&format!("/api/v1/orders/{order}")).await.ok();
+    let message = &shown["activation"]["messages"][0];
+    assert_eq!((&message["forgotten"], &message["text"]), (&json!(true), &json!("")));
+    assert_eq!(message["code"], Value::Null);
+    let kept = market.admin.get("/api/admin/callbacks").await.ok();
+    assert_eq!(kept["callbacks"][0]["body"], Value::Null, "{kept}");
+    // 3. What comes next is read, under another key; the destroyed one is nowhere in the folder.
+    let order = buy(&ann, "telegram").await;
+    let body = json!({"number": format!("+{}", NUMBER + 1), "text": TEXT});
+    assert_eq!(market.posted(body).await.ok()["status"], "accepted");
+    let shown = ann.get(&format!("/api/v1/orders/{order}")).await.ok();
+    assert_eq!(shown["activation"]["messages"][0]["text"], TEXT);
+    let gone: Vec<_> = before.into_iter().filter(|key| !after.contains(key)).collect();
+    assert_eq!((gone.len(), files_with(&market.dir(), &gone)), (1, Vec::new()));
+    let market = market.restart().await;
+    let kept = market.admin.get("/api/admin/callbacks").await.ok();
+    assert_eq!(kept["callbacks"][0]["body"], Value::Null, "{kept}");
+    market.running.stop().await.unwrap();
 }

@@ -1,0 +1,81 @@
+//! How long messages, callbacks and providers' numbers can be read, and the end of that: the keys of
+//! their days are destroyed.
+
+use std::num::NonZeroU32;
+
+use nexnum_engine::command::DestroySealKey;
+use nexnum_engine::event::DestroyReason;
+use nexnum_engine::group::Origin;
+use nexnum_engine::time::Time;
+use serde::{Deserialize, Serialize};
+
+use super::Market;
+use super::seal::DAY_MS;
+use super::sealing::SealingError;
+
+/// How long what is forgotten by days can be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RetentionConfig {
+    /// Whole days after the one on which it came; `None` for as long as the folder is kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub messages_days: Option<NonZeroU32>,
+}
+
+impl RetentionConfig {
+    /// Whether it says nothing.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.messages_days.is_none()
+    }
+
+    /// The first day, of those of UTC from 1970-01-01 on, of which anything can be read still;
+    /// `None` if it is all of them.
+    #[must_use]
+    pub fn first_kept(&self, now: Time) -> Option<u32> {
+        let days = self.messages_days?.get();
+        Some(day_of(now).saturating_sub(days))
+    }
+}
+
+fn day_of(at: Time) -> u32 {
+    (at.0 / DAY_MS) as u32
+}
+
+impl Market {
+    /// Destroys the keys of the days before one, but for those that open orders may need. Each
+    /// destruction is in the ledger before the file goes.
+    ///
+    /// # Errors
+    /// [`SealingError`]: what is left is destroyed the next time, or by the next start.
+    pub async fn forget_days_before(&self, first_kept: u32) -> Result<(), SealingError> {
+        let oldest_open = self.read_model.oldest_open().map_or(u32::MAX, day_of);
+        let first_kept = first_kept.min(oldest_open);
+        for (handle, day) in self.sealing.days_before(first_kept) {
+            let command = DestroySealKey { handle, why: DestroyReason::Retention };
+            self.execute(Origin::SYSTEM, command).await.map_err(SealingError::Refused)?;
+            self.sealing.destroy(handle).await?;
+            self.metrics.day_forgotten();
+            tracing::info!(day, key = %handle, "a day is past its time: what came on it is forgotten");
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_is_kept_for_so_many_whole_days_after_it() {
+        let retention = |days| RetentionConfig { messages_days: NonZeroU32::new(days) };
+        let (first, last) = (Time(100 * DAY_MS), Time(101 * DAY_MS - 1));
+        assert_eq!(retention(0).first_kept(first), None);
+        assert_eq!(
+            (retention(1).first_kept(first), retention(1).first_kept(last)),
+            (Some(99), Some(99))
+        );
+        assert_eq!(retention(30).first_kept(last), Some(70));
+        assert_eq!(retention(4_000).first_kept(last), Some(0));
+    }
+}

@@ -1,0 +1,35 @@
+//! Forgetting what came so long ago that it is not to be read any more: the keys of its days.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::pause::stopped_within;
+use crate::market::retention::RetentionConfig;
+use crate::order::Orders;
+use crate::supervisor::Beat;
+
+/// Between two looks: a day is forgotten within this after its time.
+const LOOK: Duration = Duration::from_secs(60);
+
+/// Looks again and again, at first at once.
+pub(super) async fn run(
+    orders: Arc<Orders>,
+    retention: RetentionConfig,
+    mut stop: watch::Receiver<bool>,
+    beat: Arc<Beat>,
+) {
+    loop {
+        beat.round();
+        if let Some(first_kept) = retention.first_kept(orders.market.clock.now())
+            && let Err(error) = orders.market.forget_days_before(first_kept).await
+        {
+            // The next look tries again.
+            tracing::warn!(%error, "what is past its time could not be forgotten");
+        }
+        if stopped_within(&mut stop, LOOK).await {
+            return;
+        }
+    }
+}
