@@ -18,7 +18,7 @@ use crate::activation::StockNumber;
 use crate::book::Book;
 use crate::books::Books;
 use crate::callbacks::Callbacks;
-use crate::event::{Epoch, LedgerTerms, ProviderKind, ProviderWord};
+use crate::event::{ClosedDay, Epoch, LedgerTerms, ProviderKind, ProviderWord};
 use crate::ids::{
     AccountId, CarrierId, KeyId, LoadId, OfferId, OrderId, Product, ProviderId, RailId, Seq, Token,
 };
@@ -36,6 +36,7 @@ pub struct State {
     pub(crate) counters: Counters,
     pub(crate) ledger: Option<LedgerTerms>,
     pub(crate) epoch: Option<Epoch>,
+    pub(crate) closed_day: Option<ClosedDay>,
     pub(crate) accounts: Table<AccountId, Account>,
     pub(crate) account_names: BTreeSet<Box<str>>,
     pub(crate) books: Books,

@@ -8,12 +8,12 @@ use common::proof::Recorded;
 use common::sealed::sealed;
 use nexnum_engine::callback::{CallbackFailure, CallbackOutcome};
 use nexnum_engine::command::{
-    AcceptClock, BeginEpoch, Command, Deposit, Effect, FailOrder, NewPayment, OpenLedger,
+    AcceptClock, BeginEpoch, CloseDay, Command, Deposit, Effect, FailOrder, NewPayment, OpenLedger,
     PlaceOrder, PriceOffers, Pulse, ReceiveCallback, RecordClockStep, Reply, SettleCallback,
     Timings,
 };
 use nexnum_engine::event::{
-    CatalogVersion, ClockJump, Epoch, LedgerTerms, OfferTerms, Routing, Terms,
+    CatalogVersion, ClockJump, ClosedDay, Epoch, LedgerTerms, OfferTerms, Routing, Terms,
 };
 use nexnum_engine::group::{Groups, Head, Idempotency};
 use nexnum_engine::ids::{
@@ -226,8 +226,25 @@ fn a_ledger_is_begun_once_before_all_else_and_its_terms_follow_one_another() {
     assert_eq!(answer(AcceptClock { jump: same }.into()), Err("invalid_field"));
     assert_eq!(answer(RecordClockStep { jump: later }.into()), Ok(()));
     assert_eq!(answer(AcceptClock { jump: later }.into()), Ok(()));
+    // A day is closed once it is over, after those before it, and only if it has rows.
+    let today = START.day();
+    let close = |day, rows| {
+        let closed = ClosedDay { day, root: [9; 32], rows };
+        Command::CloseDay(CloseDay { closed })
+    };
+    assert_eq!(answer(close(today, 5)), Err("out_of_order"), "it goes on");
+    assert_eq!(answer(close(today - 3, 0)), Err("invalid_field"));
+    assert_eq!(answer(close(today - 3, 5)), Ok(()));
+    assert_eq!(answer(close(today - 3, 5)), Err("out_of_order"), "it is closed");
+    assert_eq!(answer(close(today - 1, 1)), Ok(()), "the day between had no rows");
+    assert_eq!(answer(close(today - 2, 1)), Err("out_of_order"));
+    let mut at = |ms: u64| recorded.execute(Time(ms), &close(today, 5)).map(drop);
+    let end = Time::of_day(today + 1).0;
+    assert_eq!(at(end - 1).map_err(|reject| reject.code()), Err("out_of_order"));
+    assert_eq!(at(end), Ok(()));
     recorded.prove().unwrap();
     let state = recorded.state();
+    assert_eq!(state.closed_day().map(|closed| (closed.day, closed.rows)), Some((today, 5)));
     assert_eq!(state.ledger().unwrap().currency, *b"USD");
     assert_eq!(state.epoch().map(|last| (last.epoch, &*last.node)), Some((9, "b")));
 }

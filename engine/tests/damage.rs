@@ -73,6 +73,10 @@ fn damaged(event: &Event, choice: u64) -> Option<Event> {
         Event::Order(event) => damage_order(event, choice)?,
         Event::Callback(event) => damage_callback(event, choice),
         Event::Money(event) => damage_money(event, choice)?,
+        Event::Ledger(LedgerEvent::DayClosed(closed)) => match choice % 2 {
+            0 => closed.day = u32::MAX,
+            _ => closed.rows = 0,
+        },
         Event::Memory(MemoryEvent::Retired { .. }) | Event::Ledger(_) => return None,
         Event::Upstream(event) => damage_upstream(event, choice),
         Event::Memory(MemoryEvent::MessagesRemembered { order }) => order.0 = u64::MAX,

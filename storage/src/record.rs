@@ -11,11 +11,11 @@ use nexnum_engine::book::Book;
 use nexnum_engine::callback::{Callback, CallbackFailure, CallbackOutcome};
 use nexnum_engine::event::{
     AccountEvent, Arrival, AttemptEnd, AttemptError, CallbackEvent, CatalogVersion, Charged,
-    ClockJump, Closing, Completion, DestroyReason, Epoch, Event, ForeignAmount, LedgerEvent,
-    LedgerTerms, Leg, Legs, LoadedNumber, MemoryEvent, MessageIdentity, MessageKind, MessageWay,
-    MoneyEvent, MoveKind, MoveReason, Moved, OfferEvent, OfferTerms, OrderEvent, OrphanEnd,
-    Payment, Placement, ProviderKind, ProviderWord, Receipt, Routing, Scope, SealKeyEvent, ShownBy,
-    SkipReason, SkippedAsk, SkippedAsks, Terms, UpstreamEnd, UpstreamEvent,
+    ClockJump, ClosedDay, Closing, Completion, DestroyReason, Epoch, Event, ForeignAmount,
+    LedgerEvent, LedgerTerms, Leg, Legs, LoadedNumber, MemoryEvent, MessageIdentity, MessageKind,
+    MessageWay, MoneyEvent, MoveKind, MoveReason, Moved, OfferEvent, OfferTerms, OrderEvent,
+    OrphanEnd, Payment, Placement, ProviderKind, ProviderWord, Receipt, Routing, Scope,
+    SealKeyEvent, ShownBy, SkipReason, SkippedAsk, SkippedAsks, Terms, UpstreamEnd, UpstreamEvent,
 };
 use nexnum_engine::group::{ActingFor, Actor, Idempotency, KeyUse, Made};
 use nexnum_engine::ids::{
@@ -299,6 +299,7 @@ structs! {
     CatalogVersion { countries, services, hash }
     Epoch { epoch, node, program, rules, catalog }
     ClockJump { from, to }
+    ClosedDay { day, root, rows }
     Terms { offer, provider, price, cost }
     OfferTerms { offer, cost, price, stock }
     Idempotency { key, fingerprint }
@@ -431,6 +432,7 @@ enums! {
         25 SealKey(handle, owner),
         26 Rail(id, name),
         27 Load(id, at),
+        28 ClosedDay(closed),
     }
 }
 
@@ -469,6 +471,7 @@ events! {
     36 Ledger(LedgerEvent::EpochBegan)(epoch),
     115 Ledger(LedgerEvent::ClockStepped)(jump),
     116 Ledger(LedgerEvent::ClockAccepted)(jump),
+    117 Ledger(LedgerEvent::DayClosed)(closed),
     112 SealKey(SealKeyEvent::KeyMade) { handle, owner },
     113 SealKey(SealKeyEvent::KeyDestroyed) { handle, why },
     37 Money(MoneyEvent::RailNamed) { rail, name },

@@ -143,7 +143,8 @@ impl World {
         self.placed.retain(|(at, ..)| now.ms_since(*at) < REPLIES_KEPT_MS);
         for _ in 0..self.placed.len().min(2) {
             let (at, order, id) = self.placed[self.rng.below(self.placed.len() as u64) as usize];
-            if self.now.ms_since(at) >= REPLIES_KEPT_MS {
+            let now = self.now;
+            if now.ms_since(at) >= REPLIES_KEPT_MS || self.life().core.is_full(now) {
                 continue;
             }
             let before = self.open.len();

@@ -156,7 +156,7 @@ impl World {
         Ok(self.tally)
     }
 
-    fn life(&self) -> &Life {
+    pub(crate) fn life(&self) -> &Life {
         self.life.as_ref().expect("a life has begun")
     }
 
@@ -205,6 +205,13 @@ impl World {
 
     /// One step; false when the disk has ended the life.
     fn step(&mut self) -> Result<bool, String> {
+        let now = self.now;
+        if self.life().core.is_full(now) {
+            if !self.commit()? {
+                return Ok(false);
+            }
+            self.seal()?;
+        }
         if self.rng.below(10) < self.eagerness {
             let command = self.next_command();
             return self.execute(command).map(|()| true);

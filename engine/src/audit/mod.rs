@@ -193,6 +193,7 @@ pub fn state_hash(state: &State) -> [u8; 32] {
         counters,
         ledger,
         epoch,
+        closed_day,
         accounts,
         account_names: _,
         books,
@@ -255,6 +256,7 @@ pub fn state_hash(state: &State) -> [u8; 32] {
     // Row by row, as before: a state without such keys keeps its hash.
     seal_keys.iter().for_each(|key| ("sealing key", key).hash(&mut hasher));
     loads.iter().for_each(|load| ("load", load).hash(&mut hasher));
+    closed_day.iter().for_each(|closed| ("closed day", closed).hash(&mut hasher));
     hasher.0.finalize().into()
 }
 

@@ -1,6 +1,6 @@
 //! What may be asked for the ledger itself.
 
-use crate::event::{ClockJump, Epoch, LedgerTerms};
+use crate::event::{ClockJump, ClosedDay, Epoch, LedgerTerms};
 
 /// Begins a ledger: before everything else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,4 +28,11 @@ pub struct RecordClockStep {
 pub struct AcceptClock {
     /// How far the ledger's time is from it.
     pub jump: ClockJump,
+}
+
+/// Closes a day with the root of its rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CloseDay {
+    /// The day and its root, computed by a reader of the ledger.
+    pub closed: ClosedDay,
 }

@@ -17,7 +17,7 @@ mod upstream;
 
 pub use account::{IssueKey, OpenAccount, RevokeKey};
 pub use callback::{ReceiveCallback, SettleCallback};
-pub use ledger::{AcceptClock, BeginEpoch, OpenLedger, RecordClockStep};
+pub use ledger::{AcceptClock, BeginEpoch, CloseDay, OpenLedger, RecordClockStep};
 pub use memory::Pulse;
 pub use message::{CompleteMessage, Incoming, IngestMessage, RequestAnother, ShowMessages};
 pub use money::{Deposit, NewPayment, PayProvider};
@@ -81,6 +81,7 @@ commands! {
     BeginEpoch => Effect,
     RecordClockStep => Effect,
     AcceptClock => Effect,
+    CloseDay => Effect,
     OpenAccount => AccountId,
     IssueKey => KeyId,
     RevokeKey => Effect,

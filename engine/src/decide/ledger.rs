@@ -1,12 +1,13 @@
 //! The ledger itself.
 
 use super::check::bounded;
-use crate::command::{AcceptClock, BeginEpoch, Effect, OpenLedger, RecordClockStep};
+use crate::command::{AcceptClock, BeginEpoch, CloseDay, Effect, OpenLedger, RecordClockStep};
 use crate::event::{ClockJump, Event, LedgerEvent};
 use crate::ids::Seq;
 use crate::limits::NAME_LEN_MAX;
 use crate::reject::Reject;
 use crate::state::State;
+use crate::time::Time;
 
 pub(super) fn open(
     state: &State,
@@ -68,4 +69,28 @@ fn check_jump(state: &State, ClockJump { from, to }: ClockJump) -> Result<(), Re
         return Err(Reject::OutOfBounds("to"));
     }
     Ok(())
+}
+
+/// Days are closed in their order, each once it is over; one without rows never is. Whether the root
+/// is that of its rows the engine cannot tell: `verify` holds it against them.
+pub(super) fn close_day(
+    state: &State,
+    at: Time,
+    &CloseDay { closed }: &CloseDay,
+    events: &mut Vec<Event>,
+) -> Result<Effect, Reject> {
+    if state.ledger().is_none() {
+        return Err(Reject::OutOfOrder("a day is closed in a ledger that was begun"));
+    }
+    if closed.rows == 0 {
+        return Err(Reject::OutOfBounds("rows"));
+    }
+    if state.closed_day().is_some_and(|last| last.day >= closed.day) {
+        return Err(Reject::OutOfOrder("a day is closed once, after the days before it"));
+    }
+    if at < closed.over_at() {
+        return Err(Reject::OutOfOrder("a day is closed once it is over"));
+    }
+    events.push(Event::Ledger(LedgerEvent::DayClosed(closed)));
+    Ok(Effect::Done)
 }

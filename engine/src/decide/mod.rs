@@ -44,6 +44,7 @@ pub fn decide(
         Command::BeginEpoch(new) => reply(new, ledger::begin_epoch(state, new, events)),
         Command::RecordClockStep(step) => reply(step, ledger::record_step(state, step, events)),
         Command::AcceptClock(clock) => reply(clock, ledger::accept_clock(state, clock, events)),
+        Command::CloseDay(day) => reply(day, ledger::close_day(state, at, day, events)),
         Command::OpenAccount(new) => reply(new, account::open(state, new, events)),
         Command::IssueKey(new) => reply(new, account::issue_key(state, new, events)),
         Command::RevokeKey(key) => reply(key, account::revoke_key(state, key, events)),

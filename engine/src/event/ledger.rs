@@ -1,6 +1,6 @@
 //! What happens to the ledger itself.
 
-use crate::time::Time;
+use crate::time::{DAY_MS, Time};
 
 /// What a ledger is from its first event on.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -56,6 +56,25 @@ pub struct ClockJump {
     pub to: Time,
 }
 
+/// A day whose rows are all there, and what they add up to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ClosedDay {
+    /// The day of UTC, counted from 1970-01-01. A row is of the day of its first group.
+    pub day: u32,
+    /// The root over its rows, in their order.
+    pub root: [u8; 32],
+    /// How many rows it has, at least one.
+    pub rows: u64,
+}
+
+impl ClosedDay {
+    /// When the day is over.
+    #[must_use]
+    pub const fn over_at(&self) -> Time {
+        Time::of_day(self.day).plus_ms(DAY_MS)
+    }
+}
+
 /// An event of the ledger. None moves money.
 #[derive(Clone, PartialEq, Eq)]
 pub enum LedgerEvent {
@@ -67,6 +86,8 @@ pub enum LedgerEvent {
     ClockStepped(ClockJump),
     /// The operator accepted what the machine's clock shows; the ledger's time follows it.
     ClockAccepted(ClockJump),
+    /// A day is over: the root of its rows. The row that tells it is of a later day.
+    DayClosed(ClosedDay),
 }
 
 impl LedgerEvent {
@@ -78,6 +99,7 @@ impl LedgerEvent {
             Self::EpochBegan(_) => "EpochBegan",
             Self::ClockStepped(_) => "ClockStepped",
             Self::ClockAccepted(_) => "ClockAccepted",
+            Self::DayClosed(_) => "DayClosed",
         }
     }
 }

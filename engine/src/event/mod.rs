@@ -23,7 +23,7 @@ pub use attempt::{
 };
 pub use bulk::Bulk;
 pub use callback::CallbackEvent;
-pub use ledger::{CatalogVersion, ClockJump, Epoch, LedgerEvent, LedgerTerms};
+pub use ledger::{CatalogVersion, ClockJump, ClosedDay, Epoch, LedgerEvent, LedgerTerms};
 pub use memory::MemoryEvent;
 pub use money::{
     DECIMAL_LEN_MAX, ForeignAmount, LEGS_MAX, Leg, Legs, MoneyEvent, MoveKind, MoveReason, Moved,

@@ -26,6 +26,7 @@ impl State {
         std::iter::once(Row::Counters(self.counters))
             .chain(self.ledger.map(Row::Ledger))
             .chain(self.epoch.clone().map(Row::Epoch))
+            .chain(self.closed_day.map(Row::ClosedDay))
             .chain(self.accounts.iter().map(|(id, account)| Row::Account(id, account.clone())))
             .chain(self.books.iter().map(|(book, amount)| Row::Book(book, amount)))
             .chain(self.keys.iter().map(|(id, key)| Row::Key(id, key.clone())))

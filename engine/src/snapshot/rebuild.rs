@@ -57,7 +57,9 @@ impl Rebuilt {
     pub(super) fn insert(&mut self, row: Row) -> Result<(), String> {
         let state = &mut self.state;
         match row {
-            Row::Counters(_) | Row::Ledger(_) | Row::Epoch(_) => state.insert_ledger(row)?,
+            Row::Counters(_) | Row::Ledger(_) | Row::Epoch(_) | Row::ClosedDay(_) => {
+                state.insert_ledger(row)?;
+            }
             Row::Account(id, account) => {
                 dense("account", id.0, &mut self.seen.account.0)?;
                 let is_new = state.account_names.insert(account.name.clone());

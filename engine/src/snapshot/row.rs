@@ -3,7 +3,7 @@
 use crate::activation::StockNumber;
 use crate::book::Book;
 use crate::callback::Callback;
-use crate::event::{Epoch, LedgerTerms, ProviderWord};
+use crate::event::{ClosedDay, Epoch, LedgerTerms, ProviderWord};
 use crate::ids::{
     AccountId, CallbackId, CarrierId, KeyId, LoadId, OfferId, OrderId, ProviderId, RailId, Seq,
     Token,
@@ -26,6 +26,8 @@ pub enum Row {
     Ledger(LedgerTerms),
     /// The last writer's term.
     Epoch(Epoch),
+    /// The last day that was closed.
+    ClosedDay(ClosedDay),
     /// An account.
     Account(AccountId, Account),
     /// What stands in a book.

@@ -124,28 +124,35 @@ impl Core {
         !self.answers.is_empty() || !self.groups.is_empty()
     }
 
-    /// Whether the open batch has to be sealed before the next command.
+    /// Whether the open batch has to be sealed before a command that is decided at `now`.
     #[must_use]
-    pub fn is_full(&self) -> bool {
+    pub fn is_full(&self, now: Time) -> bool {
         let brought = self.groups.events().len() - self.pulsed;
-        self.answers.len().max(brought) >= BATCH_MAX || self.len_max >= BATCH_LEN_MAX
+        let is_long = self.answers.len().max(brought) >= BATCH_MAX || self.len_max >= BATCH_LEN_MAX;
+        is_long || self.is_of_day_before(now)
     }
 
-    /// Whether the open batch takes another pulse, full or not.
+    /// Whether the open batch takes another pulse at `now`, full or not.
     #[must_use]
-    pub const fn takes_pulses(&self) -> bool {
-        self.pulsed < PULSED_MAX
+    pub fn takes_pulses(&self, now: Time) -> bool {
+        self.pulsed < PULSED_MAX && !self.is_of_day_before(now)
+    }
+
+    /// A batch is of one day: so its row is of the day of all its groups, and one that tells that a day
+    /// is over is of a later day.
+    fn is_of_day_before(&self, now: Time) -> bool {
+        !self.groups.is_empty() && self.at.day() < now.day()
     }
 
     /// Executes a command. It is decided at `now`, or with the one before if that is later.
     ///
     /// # Panics
     /// If the batch is full, or takes no pulse and this is one: its row would outgrow the ledger's
-    /// bound.
+    /// bound, or be of two days.
     pub fn execute(&mut self, now: Time, envelope: Envelope) {
         let Envelope { origin, command, claim, answer_to } = envelope;
         let is_pulse = matches!(command, Command::Pulse(_));
-        let has_room = if is_pulse { self.takes_pulses() } else { !self.is_full() };
+        let has_room = if is_pulse { self.takes_pulses(now) } else { !self.is_full(now) };
         assert!(has_room, "a full batch is sealed before the next command");
         self.at = self.at.max(now);
         let before = self.groups.events().len();
@@ -247,6 +254,13 @@ impl Sealed {
             let _gone = sender.send(answer);
         }
         Ok(())
+    }
+
+    /// When each of its groups was decided.
+    #[cfg(test)]
+    pub(super) fn times(&self) -> Vec<Time> {
+        let groups = self.change.iter().flat_map(|change| change.groups.iter());
+        groups.map(|(head, _)| head.at).collect()
     }
 }
 

@@ -234,6 +234,7 @@ impl Sequencer {
                 pulse_from,
                 stopped,
                 commands,
+                held: None,
                 seals,
                 free,
                 disk_free,
@@ -274,6 +275,8 @@ struct Loop {
     pulse_from: Time,
     stopped: Arc<AtomicBool>,
     commands: Receiver<Envelope>,
+    /// One that came when the open batch took none any more.
+    held: Option<Envelope>,
     seals: Sender<Sealed>,
     free: Receiver<()>,
     disk_free: bool,
@@ -298,15 +301,29 @@ impl Loop {
     }
 
     fn is_over(&self) -> bool {
-        self.stopped.load(Ordering::Relaxed) && self.commands.is_empty()
+        self.stopped.load(Ordering::Relaxed) && self.commands.is_empty() && self.held.is_none()
     }
 
     /// Executes what is in the inbox, up to a whole batch.
     fn take_waiting(&mut self) {
-        while !self.core.is_full()
-            && let Ok(envelope) = self.commands.try_recv()
-        {
-            self.core.execute(self.clock.now(), envelope);
+        loop {
+            let now = self.clock.now();
+            if self.core.is_full(now) {
+                return;
+            }
+            let next = self.held.take().or_else(|| self.commands.try_recv().ok());
+            let Some(envelope) = next else { return };
+            self.core.execute(now, envelope);
+        }
+    }
+
+    /// Executes a command, or holds it if the day of the open batch ended while it was waited for.
+    fn take(&mut self, envelope: Envelope) {
+        let now = self.clock.now();
+        if self.core.is_full(now) {
+            self.held = Some(envelope);
+        } else {
+            self.core.execute(now, envelope);
         }
     }
 
@@ -314,7 +331,7 @@ impl Loop {
     fn pulse(&mut self) {
         let (now, archived) = (self.clock.now(), self.archived());
         let due = self.next_pulse(archived).is_some_and(|due| due <= now);
-        if due && self.core.takes_pulses() {
+        if due && self.core.takes_pulses(now) {
             let unasked = unasked_before(self.started, now);
             let pause_ms = if unasked > Time(0) { START_PULSE_MS } else { PULSE_MS };
             self.pulse_from = now.plus_ms(pause_ms);
@@ -336,14 +353,16 @@ impl Loop {
     /// Sleeps until a command, the disk or a pulse wants attention; false when no command
     /// can come any more.
     fn wait(&mut self) -> bool {
-        let timeout = self.timeout();
-        if self.core.is_full() {
+        let now = self.clock.now();
+        let timeout = self.timeout(now);
+        // What is held goes first, once the batch is sealed.
+        if self.core.is_full(now) {
             self.disk_free |= self.free.recv_timeout(timeout).is_ok();
             return true;
         }
         channel::select! {
             recv(self.commands) -> envelope => match envelope {
-                Ok(envelope) => self.core.execute(self.clock.now(), envelope),
+                Ok(envelope) => self.take(envelope),
                 Err(_) => return false,
             },
             recv(self.free) -> freed => self.disk_free |= freed.is_ok(),
@@ -353,13 +372,13 @@ impl Loop {
     }
 
     /// Until the next pulse; where the batch takes none, the disk is waited for.
-    fn timeout(&self) -> Duration {
-        if !self.core.takes_pulses() {
+    fn timeout(&self, now: Time) -> Duration {
+        if !self.core.takes_pulses(now) {
             return IDLE_MAX;
         }
         let due = self.next_pulse(self.archived());
         let Some(due) = due else { return IDLE_MAX };
-        Duration::from_millis(due.ms_since(self.clock.now())).min(IDLE_MAX)
+        Duration::from_millis(due.ms_since(now)).min(IDLE_MAX)
     }
 
     /// Hands over the last batch; the committing thread ends after it.

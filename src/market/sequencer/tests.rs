@@ -1,6 +1,7 @@
 //! The two threads against a ledger that can be held back.
 
 mod deadlines;
+mod midnight;
 
 use std::sync::mpsc;
 use std::task::{Context, Poll, Waker};
@@ -287,11 +288,33 @@ async fn a_command_that_is_sent_again_is_the_same_one_and_no_copy() {
 fn a_batch_takes_as_many_commands_as_it_may_whatever_their_heads_take() {
     let mut core = Core::new(Engine::default());
     let mut taken = 0;
-    while !core.is_full() {
+    while !core.is_full(Time(1)) {
         let command = NameCarrier { name: taken.to_string().into() }.into();
         let (origin, claim, answer_to) = (Origin::SYSTEM, None, None);
         core.execute(Time(1), Envelope { origin, command, claim, answer_to });
         taken += 1;
     }
     assert_eq!(taken, BATCH_MAX);
+}
+
+#[test]
+fn a_batch_is_of_one_day() {
+    let mut core = Core::new(Engine::default());
+    let midnight = Time::of_day(20_787);
+    let before = Time(midnight.0 - 3);
+    let execute = |core: &mut Core, now: Time, name: &str| {
+        let command = NameCarrier { name: name.into() }.into();
+        let (origin, claim, answer_to) = (Origin::SYSTEM, None, None);
+        core.execute(now, Envelope { origin, command, claim, answer_to });
+    };
+    // A refusal is in no row: it binds nothing that comes after it.
+    execute(&mut core, before, "");
+    assert!(!core.is_full(midnight));
+    execute(&mut core, before, "a");
+    let last = Time(midnight.0 - 1);
+    assert!(!core.is_full(last) && core.takes_pulses(last));
+    assert!(core.is_full(midnight) && !core.takes_pulses(midnight));
+    assert_eq!(core.seal().times(), [before]);
+    execute(&mut core, midnight, "b");
+    assert_eq!(core.seal().times(), [midnight]);
 }

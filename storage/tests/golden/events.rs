@@ -21,7 +21,7 @@ use nexnum_engine::time::Time;
 use crate::money::of_money;
 use crate::values::{
     ACCOUNT, DIGEST, LEDGER, NOW, NUMBER, ORDER, PRODUCT, REFERENCE, TERMS, TOKEN, assignment,
-    epoch, loaded, said, sealed,
+    closed_day, epoch, loaded, said, sealed,
 };
 
 pub(crate) fn events() -> Vec<(&'static str, Event)> {
@@ -62,13 +62,14 @@ fn of_seal_keys() -> Vec<(&'static str, SealKeyEvent)> {
     ]
 }
 
-fn of_ledger() -> [(&'static str, LedgerEvent); 4] {
+fn of_ledger() -> [(&'static str, LedgerEvent); 5] {
     let jump = ClockJump { from: NOW, to: Time(NOW.0 + 3_600_000) };
     [
         ("LedgerOpened", LedgerEvent::LedgerOpened(LEDGER)),
         ("EpochBegan", LedgerEvent::EpochBegan(epoch())),
         ("ClockStepped", LedgerEvent::ClockStepped(jump)),
         ("ClockAccepted", LedgerEvent::ClockAccepted(jump)),
+        ("DayClosed", LedgerEvent::DayClosed(closed_day())),
     ]
 }
 

@@ -8,8 +8,8 @@ use nexnum_engine::activation::{
 use nexnum_engine::book::Book;
 use nexnum_engine::callback::{Callback, CallbackFailure};
 use nexnum_engine::event::{
-    CatalogVersion, Epoch, LedgerTerms, LoadedNumber, MoveReason, ProviderKind, ProviderWord,
-    Scope, Terms,
+    CatalogVersion, ClosedDay, Epoch, LedgerTerms, LoadedNumber, MoveReason, ProviderKind,
+    ProviderWord, Scope, Terms,
 };
 use nexnum_engine::group::Made;
 use nexnum_engine::ids::{
@@ -40,6 +40,10 @@ pub(crate) const NOW: Time = Time(1_800_000_000_000);
 
 pub(crate) const LEDGER: LedgerTerms =
     LedgerTerms { currency: *b"USD", permutation: [0xcd; 16], index_check: DIGEST };
+
+pub(crate) fn closed_day() -> ClosedDay {
+    ClosedDay { day: 20_787, root: [0xAB; 32], rows: 300 }
+}
 
 pub(crate) fn epoch() -> Epoch {
     let catalog = CatalogVersion { countries: 250, services: 900, hash: [0xab; 32] };
@@ -243,7 +247,7 @@ fn of_callbacks() -> Vec<(String, Row)> {
     rows
 }
 
-fn of_the_rest() -> [(String, Row); 8] {
+fn of_the_rest() -> [(String, Row); 9] {
     let provider = ProviderId(2);
     let (amount, reason, moved) = (Micros(300_000), MoveReason::Stayed, Seq(9));
     let written = WriteOff { provider, amount, reason, moved, reversed: true };
@@ -256,6 +260,7 @@ fn of_the_rest() -> [(String, Row); 8] {
         ("Named".to_owned(), Row::Named(ORDER, 2, named)),
         ("Ledger".to_owned(), Row::Ledger(LEDGER)),
         ("Epoch".to_owned(), Row::Epoch(epoch())),
+        ("ClosedDay".to_owned(), Row::ClosedDay(closed_day())),
         ("EndedUpstream".to_owned(), Row::EndedUpstream(ORDER)),
         ("EndedByProvider".to_owned(), Row::EndedByProvider(ORDER, ProviderWord::Missing)),
         ("SealKey".to_owned(), Row::SealKey(KeyHandle(DIGEST), KeyOwner::Identity(ACCOUNT))),

@@ -17,12 +17,14 @@ use nexnum_engine::activation::{
 use nexnum_engine::book::Book;
 use nexnum_engine::callback::CallbackOutcome;
 use nexnum_engine::command::{
-    AcceptClock, BeginEpoch, Cancel, ClearDoubt, Command, Deposit, DoubtOrder, Expire, FailOrder,
-    Finish, IngestMessage, ListOffers, LoadStock, NameCarrier, NamePurchase, NextAttempt,
-    OpenLedger, PayProvider, PlaceOrder, Placed, PriceOffers, RecordClockStep, RecoverLoss, Reply,
+    AcceptClock, BeginEpoch, Cancel, Command, Deposit, DoubtOrder, Expire, FailOrder, Finish,
+    IngestMessage, ListOffers, LoadStock, NameCarrier, NamePurchase, NextAttempt, OpenLedger,
+    PayProvider, PlaceOrder, Placed, PriceOffers, RecordClockStep, RecoverLoss, Reply,
     RequestAnother, RevokeKey,
 };
-use nexnum_engine::event::{ForeignAmount, LedgerTerms, ProviderKind, ProviderWord, Terms};
+use nexnum_engine::event::{
+    ClosedDay, ForeignAmount, LedgerTerms, ProviderKind, ProviderWord, Terms,
+};
 use nexnum_engine::group::Idempotency;
 use nexnum_engine::ids::{
     AccountId, CarrierId, OfferId, OrderId, OrderNumber, Product, ProviderId, RailId, Seq, Token,
@@ -44,6 +46,7 @@ pub struct Model {
     /// What the ledger is, and the last writer's term.
     ledger: Option<LedgerTerms>,
     epoch: Option<u64>,
+    closed_day: Option<ClosedDay>,
     accounts: Vec<(Box<str>, Micros)>,
     keys: Vec<Key>,
     payments: Vec<Payment>,
@@ -265,6 +268,7 @@ impl Model {
             Command::BeginEpoch(BeginEpoch { epoch }) => self.begin_epoch(epoch.epoch),
             Command::RecordClockStep(RecordClockStep { jump })
             | Command::AcceptClock(AcceptClock { jump }) => self.note_clock(*jump),
+            Command::CloseDay(day) => self.close_day(now, day.closed),
             Command::OpenAccount(new) => self.open(&new.name, new.credit_limit),
             Command::IssueKey(key) => self.issue_key(key.account, key.hash, &key.prefix),
             Command::RevokeKey(RevokeKey { key }) => self.revoke_key(*key),
@@ -290,9 +294,7 @@ impl Model {
             Command::DoubtOrder(DoubtOrder { order, attempt, .. }) => {
                 self.doubt(*order, *attempt, true)
             }
-            Command::ClearDoubt(ClearDoubt { order, attempt }) => {
-                self.doubt(*order, *attempt, false)
-            }
+            Command::ClearDoubt(doubt) => self.doubt(doubt.order, doubt.attempt, false),
             Command::AssignNumber(given) => {
                 let index = self.running(given.order, given.attempt)?;
                 self.adopt(now, index, given)
@@ -365,6 +367,7 @@ impl Model {
         self.compare_seal_keys(state)?;
         same("the ledger", state.ledger().copied(), self.ledger)?;
         same("the term", state.epoch().map(|last| last.epoch), self.epoch)?;
+        same("the closed day", state.closed_day().copied(), self.closed_day)?;
         let keys: Vec<Key> = state.keys().map(|(_, key)| key.clone()).collect();
         same("keys", &keys, &self.keys)
     }

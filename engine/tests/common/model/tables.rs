@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use nexnum_engine::activation::StockNumber;
 use nexnum_engine::command::{Effect, Listed, NewPayment, Reply};
 use nexnum_engine::event::{
-    ClockJump, ForeignAmount, LedgerTerms, LoadedNumber, OfferTerms, ProviderKind, Scope,
+    ClockJump, ClosedDay, ForeignAmount, LedgerTerms, LoadedNumber, OfferTerms, ProviderKind, Scope,
 };
 use nexnum_engine::ids::{
     AccountId, CarrierId, KeyId, LoadId, OfferId, Product, ProviderId, Token,
@@ -37,6 +37,16 @@ impl Model {
     pub(super) fn note_clock(&self, jump: ClockJump) -> Answer {
         need(self.ledger.is_some(), "out_of_order")?;
         need(jump.from != jump.to, "invalid_field")?;
+        Ok(Reply::Effect(Effect::Done))
+    }
+
+    pub(super) fn close_day(&mut self, now: Time, closed: ClosedDay) -> Answer {
+        need(self.ledger.is_some(), "out_of_order")?;
+        need(closed.rows > 0, "invalid_field")?;
+        let last = self.closed_day.map_or(0, |last| last.day);
+        let is_over = now.0 / (24 * 3_600_000) > u64::from(closed.day);
+        need(closed.day > last && is_over, "out_of_order")?;
+        self.closed_day = Some(closed);
         Ok(Reply::Effect(Effect::Done))
     }
 

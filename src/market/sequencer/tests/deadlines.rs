@@ -131,6 +131,7 @@ fn the_deciding_thread_sleeps_while_the_disk_is_busy() {
         pulse_from: Time(0),
         stopped: Arc::default(),
         commands,
+        held: None,
         seals,
         free,
         disk_free: false,
@@ -143,7 +144,7 @@ fn the_deciding_thread_sleeps_while_the_disk_is_busy() {
     while Instant::now() < until {
         deciding.pulse();
         deciding.take_waiting();
-        assert!(deciding.core.is_full() && deciding.wait());
+        assert!(deciding.core.is_full(clock.now()) && deciding.wait());
         rounds += 1;
     }
     assert!(rounds < 400, "{rounds} rounds in a second");
