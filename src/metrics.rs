@@ -7,9 +7,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use nexnum_engine::time::Time;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
@@ -36,6 +38,7 @@ struct Counters {
     callbacks_refused_unkept: Family<Provider, Counter>,
     shown_unnoted: Counter,
     days_forgotten: Counter,
+    day_closed: Gauge,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -74,6 +77,7 @@ impl Default for Counters {
             callbacks_refused_unkept: Family::default(),
             shown_unnoted: Counter::default(),
             days_forgotten: Counter::default(),
+            day_closed: Gauge::default(),
         }
     }
 }
@@ -128,6 +132,11 @@ impl Metrics {
         self.0.shown_unnoted.inc();
     }
 
+    /// The last day that is closed ended at this moment.
+    pub fn day_closed(&self, ended: Time) {
+        self.0.day_closed.set((ended.0 / 1000) as i64);
+    }
+
     /// Puts all of them on a page that is about to be written. The format adds `_total` to
     /// counters and a full stop to each explanation.
     pub fn register(&self, page: &mut Registry) {
@@ -142,7 +151,13 @@ impl Metrics {
             callbacks_refused_unkept,
             shown_unnoted,
             days_forgotten,
+            day_closed,
         } = &*self.0;
+        page.register(
+            "nexnum_day_closed_seconds",
+            "When the last closed day ended, in seconds since 1970; 0 if none is closed",
+            day_closed.clone(),
+        );
         page.register(
             "nexnum_commit_seconds",
             "Seconds from handing a batch to the ledger until it is durable",

@@ -63,6 +63,7 @@ fn sound(proof: &Proof) -> Value {
         "hash": proof.end.hash.to_string(),
         "state_hash": proof.state_hash.to_string(),
         "audits": proof.audits,
+        "days_closed": proof.days,
         "snapshots": snapshots,
         "tip_passed_over": proof.tip_passed_over,
         "secrets": proof.secrets,
@@ -77,7 +78,7 @@ fn sound(proof: &Proof) -> Value {
 }
 
 fn words(proof: &Proof) -> String {
-    let Proof { ledger, end, rows, state_hash, audits, snapshots, sealing_keys, .. } = proof;
+    let Proof { ledger, end, rows, state_hash, audits, days, snapshots, sealing_keys, .. } = proof;
     let (records, hash, compared) = (end.seq, end.hash, snapshots.len());
     let living = sealing_keys.living;
     let history = followed(proof.history);
@@ -97,6 +98,7 @@ fn words(proof: &Proof) -> String {
         "no damage found: ledger {ledger}, {records} records in {rows} rows\n\
          last hash  {hash}\n\
          state      hash {state_hash}; audits passed: {audits}\n\
+         days       closed by the root of their rows, all right: {days}\n\
          snapshots  compared with the replay, all equal: {compared}\n\
          secrets    {secrets}\n\
          keys       that live and have their files: {living}{keys}\n\

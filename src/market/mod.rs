@@ -7,6 +7,8 @@ pub mod attempts;
 mod boot_error;
 pub mod change;
 mod clock_jumps;
+mod day_check;
+mod day_closing;
 pub mod folder;
 pub mod grid_follower;
 pub mod history;
@@ -47,6 +49,7 @@ use self::sealing::Sealing;
 use self::search::Search;
 use self::sequencer::Handle;
 
+pub use day_closing::DayCloseError;
 pub use refused::Refused;
 pub use stopping::Stopping;
 pub use threads::{Started, Threads, UnderWay, start};

@@ -54,6 +54,12 @@ impl Decoded {
         self.groups.recorded(self.first)
     }
 
+    /// The time of the row: that of its first group.
+    #[must_use]
+    pub fn at(&self) -> Time {
+        self.groups.iter().next().map_or(Time(0), |(head, _)| head.at)
+    }
+
     /// When the last of them happened.
     #[must_use]
     pub fn last_at(&self) -> Time {

@@ -1,7 +1,8 @@
 //! Proof of a data folder: everything that can be checked without the process that wrote it.
 //!
 //! One walk over the ledger, from zero: each row's checksum and place in the chain, each
-//! event through the engine, the audit now and then and at the end; then each page of its
+//! event through the engine, the root of each day that was closed against its rows, the audit now
+//! and then and at the end; then each page of its
 //! file against its checksum; each snapshot's state
 //! hash against the replay's at its position; the manifest and the tip against the ledger;
 //! history page by page and row by row, its cursor against the ledger; every secret against
@@ -19,6 +20,7 @@ use nexnum_storage::secrets::Secrets;
 use nexnum_storage::snapshot::{self, SnapshotHeader};
 use nexnum_storage::{Folder, Hash, LedgerId, Position, Reader, RedbLedger, StorageError};
 
+use super::day_check::DayCheck;
 use super::index_key;
 use crate::market::folder::{self, BootError, Progress, state_of};
 use crate::market::replay::{Decoded, Replay};
@@ -89,6 +91,8 @@ pub struct Proof {
     pub state_hash: Hash,
     /// How often the state was audited.
     pub audits: u64,
+    /// How many days were closed: the root of each is that of its rows.
+    pub days: u64,
     /// Positions of the snapshots that were compared.
     pub snapshots: Vec<Seq>,
     /// Why the tip vouches for nothing, where it does not: it may be lost.
@@ -127,6 +131,7 @@ pub fn verify(dir: &Path, progress: impl FnMut(Progress)) -> Result<Proof, Findi
         snapshots: read_snapshots(&folder, reader.id())?,
         rows: 0,
         audits: 0,
+        days: DayCheck::default(),
         compared: Vec::new(),
         end: Position { seq: Seq(0), hash: reader.id().genesis() },
         progress,
@@ -208,6 +213,7 @@ struct Walk<P> {
     snapshots: BTreeMap<Seq, SnapshotHeader>,
     rows: u64,
     audits: u64,
+    days: DayCheck,
     compared: Vec<Seq>,
     end: Position,
     progress: P,
@@ -218,6 +224,7 @@ impl<P: FnMut(Progress)> Walk<P> {
         let before = self.end.seq.0;
         self.end = row.position();
         self.rows += 1;
+        self.days.step(row)?;
         if before / AUDIT_EVERY != self.end.seq.0 / AUDIT_EVERY {
             self.audit(state)?;
         }
@@ -270,6 +277,7 @@ impl<P: FnMut(Progress)> Walk<P> {
             rows: self.rows,
             state_hash: Hash(audit::state_hash(state)),
             audits: self.audits,
+            days: self.days.closed(),
             snapshots: self.compared,
             tip_passed_over: None,
             secrets: None,

@@ -6,6 +6,7 @@
 
 mod attend;
 mod callbacks;
+mod days;
 mod ends;
 mod forget;
 mod look;
@@ -35,7 +36,7 @@ use crate::supervisor::Beat;
 /// thread and the engine busy.
 const INTAKES_MAX: usize = 2;
 
-/// The running workers: one poller, one look at what is in doubt for long, and for each
+/// The running workers: one poller, one look at what is in doubt for long, one that closes days, and for each
 /// connected provider a syncer, a reconciler and what ends activations there. A loop that
 /// panics is restarted.
 #[derive(Debug)]
@@ -76,6 +77,8 @@ impl Workers {
         let (orders, stopped) = (Arc::clone(&workers.orders), workers.stop.subscribe());
         workers
             .begin("shown", "", move |beat| shown::run(Arc::clone(&orders), stopped.clone(), beat));
+        let (market, stopped) = (workers.orders.market.clone(), workers.stop.subscribe());
+        workers.begin("days", "", move |beat| days::run(market.clone(), stopped.clone(), beat));
         workers
     }
 

@@ -10,7 +10,10 @@
 //! alone then holds what memory has let go of. One that is ahead of its ledger proves that
 //! the ledger was rolled back: it stays where it is, and nothing starts over it.
 
+mod day_rows;
+mod days;
 mod rows;
+mod summed;
 
 use std::fmt;
 use std::fs;
@@ -33,8 +36,10 @@ use crate::error::StorageError;
 use crate::file::sync_folder;
 use crate::format::LedgerId;
 use crate::overlay::Overlay;
-use rows::{ACCOUNT_ORDERS, ASSIGNED, META, META_CURSOR, ORDERS, TALLIES, TRANSACTIONS, unsealed};
+use rows::{ACCOUNT_ORDERS, ASSIGNED, META, META_CURSOR, ORDERS, TALLIES, TRANSACTIONS};
+use summed::unsealed;
 
+pub use day_rows::{DayNode, DayRow};
 pub use rows::{HistoryBatch, TallyKey, TallyRow};
 
 /// The most rows that one page gives, whatever was asked for.
@@ -52,7 +57,7 @@ const META_FORMAT: &str = "format";
 
 /// What rows mean and how they are written: one more with each change of either. A file with
 /// another one, or without one, is set aside and filled anew from the ledger.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 
 /// How a history came to be open.
 #[derive(Debug, PartialEq, Eq)]
@@ -135,6 +140,7 @@ impl HistoryTables {
             transaction.open_table(TRANSACTIONS).map_err(|e| failed(e.into()))?;
             transaction.open_table(TALLIES).map_err(|e| failed(e.into()))?;
             transaction.open_table(ASSIGNED).map_err(|e| failed(e.into()))?;
+            Self::create_days(&transaction).map_err(failed)?;
             {
                 let mut meta = transaction.open_table(META).map_err(|e| failed(e.into()))?;
                 meta.insert(META_ID, &id.0[..]).map_err(|e| failed(e.into()))?;
@@ -367,7 +373,7 @@ impl HistoryTables {
             row.ok_or_else(|| self.damaged(format!("transaction {id} was altered")))?;
         }
         self.tallies_in(&transaction)?;
-        Ok(())
+        self.check_days(&transaction)
     }
 
     fn order_in(

@@ -11,6 +11,7 @@
 
 mod backend;
 mod checked;
+pub mod day_tree;
 pub mod directory;
 pub mod error;
 pub mod fault;

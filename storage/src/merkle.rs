@@ -73,7 +73,7 @@ pub fn root(mut level: Vec<Hash>) -> Hash {
     level.first().copied().unwrap_or_default()
 }
 
-fn node(left: Hash, right: Hash) -> Hash {
+pub(crate) fn node(left: Hash, right: Hash) -> Hash {
     let mut bytes = [1; 65];
     bytes[1..33].copy_from_slice(&left.0);
     bytes[33..].copy_from_slice(&right.0);

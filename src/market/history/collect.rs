@@ -13,6 +13,7 @@ use nexnum_storage::history::{HistoryBatch, HistoryTables};
 use nexnum_storage::record::WalletRow;
 use nexnum_storage::{StorageError, record};
 
+use super::days::Days;
 use super::error::FollowError;
 use super::tally::{Counted, Tallies};
 use crate::market::replay::Decoded;
@@ -121,6 +122,7 @@ pub(super) struct Collected {
     orders: BTreeMap<OrderId, ((AccountId, OrderNumber), Vec<u8>)>,
     transactions: Vec<(AccountId, TransactionId, Vec<u8>)>,
     counted: Counted,
+    days: Days,
 }
 
 impl Collected {
@@ -156,6 +158,7 @@ impl Collected {
                 },
             }
         }
+        self.days.add(tables, row)?;
         self.events += row.groups.events().len();
         self.end = Some((row.position().seq, row.last_at()));
         Ok(())
@@ -206,6 +209,7 @@ impl Collected {
             batch.transaction(*account, *id, row);
         }
         self.counted.write(&mut batch);
+        self.days.write(&mut batch);
         tables.apply(&batch)?;
         self.counted.show(tallies);
         *self = Self::default();

@@ -5,6 +5,7 @@
 //! order is in memory, in history, or in both; the pages here join the two.
 
 mod collect;
+mod days;
 mod error;
 mod follower;
 mod tally;
@@ -211,6 +212,18 @@ impl History {
             Ok(WalletTransaction { id, kind, amount, order, at })
         };
         rows.into_iter().map(decoded).collect()
+    }
+
+    /// What `look` finds in the tables, which hold everything that is published.
+    ///
+    /// # Errors
+    /// The tables cannot be read, or are behind.
+    pub async fn with_tables<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&HistoryTables) -> Result<T, StorageError> + Send + 'static,
+    ) -> Result<T, HistoryError> {
+        self.hold_everything().await?;
+        self.read(look).await
     }
 
     /// Reads off the runtime's threads: a page that is not cached waits for the disk.

@@ -3,11 +3,15 @@
 //! Promises: a row carries its sum, since a plain open of the database trusts the pages that
 //! it finds.
 
+use nexnum_engine::event::ClosedDay;
 use nexnum_engine::ids::{
     AccountId, CountryId, OrderId, OrderNumber, Product, ProviderId, Seq, ServiceId, TransactionId,
 };
 use nexnum_engine::time::Time;
 use redb::{TableDefinition, WriteTransaction};
+
+use super::day_rows::{DayNode, DayRow, DayRows};
+use super::summed::{sealed, unsealed};
 
 pub(super) const ORDERS: TableDefinition<'static, u64, &[u8]> = TableDefinition::new("orders");
 /// The id of each order by its account and its number there.
@@ -83,6 +87,7 @@ pub struct HistoryBatch {
     transactions: Vec<(AccountId, TransactionId, Vec<u8>)>,
     tallies: Vec<(TallyKey, Option<TallyRow>)>,
     assigned: Vec<(OrderId, Option<Time>)>,
+    days: DayRows,
 }
 
 impl HistoryBatch {
@@ -95,6 +100,7 @@ impl HistoryBatch {
             transactions: Vec::new(),
             tallies: Vec::new(),
             assigned: Vec::new(),
+            days: DayRows::default(),
         }
     }
 
@@ -119,10 +125,31 @@ impl HistoryBatch {
         self.assigned.push((order, at));
     }
 
+    /// Adds where an event of an order stands.
+    pub fn position(&mut self, order: OrderId, seq: Seq) {
+        self.days.positions.push((order, seq));
+    }
+
+    /// Adds a day's tree, in place of the one that is there.
+    pub fn day(&mut self, day: u32, row: DayRow) {
+        self.days.days.push((day, row));
+    }
+
+    /// Adds a node of a day's tree; `at` counts those of its day from 0.
+    pub fn day_node(&mut self, day: u32, at: u32, node: DayNode) {
+        self.days.nodes.push(((day, at), node));
+    }
+
+    /// Adds a day that was closed.
+    pub fn closed_day(&mut self, closed: ClosedDay) {
+        self.days.closed.push(closed);
+    }
+
     /// How many rows were added.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.orders.len() + self.transactions.len() + self.tallies.len() + self.assigned.len()
+        let tallies = self.tallies.len() + self.assigned.len();
+        self.orders.len() + self.transactions.len() + tallies + self.days.len()
     }
 
     /// Whether no row was added.
@@ -148,6 +175,7 @@ impl HistoryBatch {
             }
         }
         self.fill_tallies(transaction)?;
+        self.days.fill(transaction)?;
         let mut meta = transaction.open_table(META)?;
         meta.insert(META_CURSOR, &self.cursor.0.to_le_bytes()[..])?;
         Ok(())
@@ -173,16 +201,6 @@ impl HistoryBatch {
         }
         Ok(())
     }
-}
-
-/// The row and its CRC-32.
-fn sealed(row: &[u8]) -> Vec<u8> {
-    [row, &crc32fast::hash(row).to_le_bytes()].concat()
-}
-
-pub(super) fn unsealed(bytes: &[u8]) -> Option<&[u8]> {
-    let (row, sum) = bytes.split_last_chunk::<4>()?;
-    (crc32fast::hash(row) == u32::from_le_bytes(*sum)).then_some(row)
 }
 
 #[cfg(test)]

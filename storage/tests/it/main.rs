@@ -7,6 +7,7 @@ mod cost;
 mod counted;
 mod folder;
 mod history;
+mod history_days;
 mod io_errors;
 mod ledger;
 mod power_loss;

@@ -137,7 +137,13 @@ impl Market {
 
     /// The same machine after a clean stop.
     pub(crate) async fn restart_with_clock(self, shown: &SetClock) -> Self {
+        self.restart_after(shown, |_| {}).await
+    }
+
+    /// As [`Market::restart_with_clock`], with something done to the stopped folder.
+    pub(crate) async fn restart_after(self, shown: &SetClock, change: impl FnOnce(&Path)) -> Self {
         self.running.stop().await.unwrap();
+        change(&self.folder.path().join("market"));
         Self::start_by(shown, self.folder, &self.admin.key).await
     }
 

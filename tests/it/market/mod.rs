@@ -5,6 +5,7 @@ mod attention;
 mod bad_input;
 mod clock;
 mod command_line;
+mod days;
 mod described;
 mod description;
 mod harness;

@@ -14,6 +14,10 @@ impl SetClock {
     pub(crate) fn set_off(&self, off_ms: i64) {
         self.0.store(off_ms, Ordering::Relaxed);
     }
+
+    pub(crate) fn off(&self) -> i64 {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 impl TimeSource for SetClock {
