@@ -18,6 +18,7 @@ pub mod load;
 mod message;
 mod print;
 mod provider;
+mod receipt;
 mod remote;
 mod search;
 pub mod serve;
@@ -67,6 +68,8 @@ enum Command {
     Clock(admin::ClockArgs),
     /// Search a running server for countries and services, with their best price and stock.
     Search(search::Args),
+    /// Check a receipt of an order with the roots of the days alone; print receipts and roots.
+    Receipt(receipt::Args),
     /// Try what NexNum reads in messages: find the codes in texts from standard input.
     Message(message::Args),
     /// Check a data folder: hash chain, replay, audit, snapshots, history. Writes nothing.
@@ -110,6 +113,7 @@ impl Command {
             Self::Attention(args) => admin::attention(&args),
             Self::Clock(args) => admin::clock(&args),
             Self::Search(args) => search::run(&args),
+            Self::Receipt(args) => receipt::run(&args),
             Self::Message(args) => message::run(&args),
             Self::Verify(args) => verify::run(&args),
             Self::Bench(args) => bench::run(args),

@@ -98,8 +98,23 @@ pub(super) fn ask(
     key: &str,
     build: impl FnOnce(&reqwest::Client, &str) -> reqwest::RequestBuilder,
 ) -> Result<Value, RemoteError> {
+    wait_for(send(url, path, |client, url| build(client, url).bearer_auth(key)))
+}
+
+/// As [`ask`], where no key is needed.
+pub(super) fn ask_openly(
+    url: Option<&str>,
+    path: &str,
+    build: impl FnOnce(&reqwest::Client, &str) -> reqwest::RequestBuilder,
+) -> Result<Value, RemoteError> {
+    wait_for(send(url, path, build))
+}
+
+fn wait_for(
+    answer: impl Future<Output = Result<Value, RemoteError>>,
+) -> Result<Value, RemoteError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(RemoteError::Runtime)?.block_on(send(url, path, key, build))
+    runtime.map_err(RemoteError::Runtime)?.block_on(answer)
 }
 
 /// Where the server is said to be: on the command line, or in the environment.
@@ -120,7 +135,6 @@ pub(super) fn given(value: Option<&str>, variable: &str) -> Option<String> {
 async fn send(
     url: Option<&str>,
     path: &str,
-    key: &str,
     build: impl FnOnce(&reqwest::Client, &str) -> reqwest::RequestBuilder,
 ) -> Result<Value, RemoteError> {
     let base = asked_address(url);
@@ -131,7 +145,7 @@ async fn send(
     let failed = |source| RemoteError::Unreachable { url: base.clone(), source };
     let builder = reqwest::Client::builder().timeout(TIMEOUT);
     let client = client_for(&base, builder).map_err(RemoteError::Client)?;
-    let mut reply = build(&client, &url).bearer_auth(key).send().await.map_err(failed)?;
+    let mut reply = build(&client, &url).send().await.map_err(failed)?;
     let status = reply.status();
     let mut bytes = Vec::new();
     while let Some(chunk) = reply.chunk().await.map_err(failed)? {

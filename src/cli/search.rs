@@ -6,8 +6,9 @@ use super::values;
 use crate::market::search::HITS_MAX;
 
 /// Names the key where `--key` does not: arguments are seen by every process.
-const KEY_ENV: &str = "NEXNUM_KEY";
-const NO_KEY: RemoteError =
+pub(super) const KEY_ENV: &str = "NEXNUM_KEY";
+/// There is no key of a customer.
+pub(super) const NO_KEY: RemoteError =
     RemoteError::NoKey { what: "a customer's API key", option: "--key", variable: KEY_ENV };
 
 // What the help says.

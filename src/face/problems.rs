@@ -13,6 +13,7 @@ use crate::clock::rfc3339;
 use crate::http::Problem;
 use crate::market::Refused;
 use crate::market::history::HistoryError;
+use crate::money::ReceiptError;
 use crate::order::{CallbackRefusal, Refusal, UpstreamError};
 use crate::public_id::ShownId;
 
@@ -196,6 +197,16 @@ pub(super) fn of_history(error: HistoryError) -> Problem {
         ),
         HistoryError::Unreadable(_) => {
             Problem::internal(format_args!("a page of history could not be read: {error}"))
+        }
+    }
+}
+
+/// A receipt could not be made.
+pub(super) fn of_receipt(error: ReceiptError) -> Problem {
+    match error {
+        ReceiptError::History(error) => of_history(error),
+        ReceiptError::Sealing(error) => {
+            Problem::internal(format_args!("a receipt could not be made: {error}"))
         }
     }
 }

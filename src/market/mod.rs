@@ -16,6 +16,7 @@ pub mod index_key;
 pub mod master_key;
 pub mod numbers;
 pub mod read_model;
+pub mod receipt;
 pub mod recent;
 mod refused;
 pub mod replay;

@@ -10,7 +10,6 @@ use nexnum_engine::time::Time;
 use serde::{Deserialize, Serialize};
 
 use super::Market;
-use super::seal::DAY_MS;
 use super::sealing::SealingError;
 
 /// How long what is forgotten by days can be read.
@@ -34,12 +33,8 @@ impl RetentionConfig {
     #[must_use]
     pub fn first_kept(&self, now: Time) -> Option<u32> {
         let days = self.messages_days?.get();
-        Some(day_of(now).saturating_sub(days))
+        Some(now.day().saturating_sub(days))
     }
-}
-
-fn day_of(at: Time) -> u32 {
-    (at.0 / DAY_MS) as u32
 }
 
 impl Market {
@@ -49,7 +44,7 @@ impl Market {
     /// # Errors
     /// [`SealingError`]: what is left is destroyed the next time, or by the next start.
     pub async fn forget_days_before(&self, first_kept: u32) -> Result<(), SealingError> {
-        let oldest_open = self.read_model.oldest_open().map_or(u32::MAX, day_of);
+        let oldest_open = self.read_model.oldest_open().map_or(u32::MAX, Time::day);
         let first_kept = first_kept.min(oldest_open);
         for (handle, day) in self.sealing.days_before(first_kept) {
             let command = DestroySealKey { handle, why: DestroyReason::Retention };
@@ -69,7 +64,7 @@ mod tests {
     #[test]
     fn a_day_is_kept_for_so_many_whole_days_after_it() {
         let retention = |days| RetentionConfig { messages_days: NonZeroU32::new(days) };
-        let (first, last) = (Time(100 * DAY_MS), Time(101 * DAY_MS - 1));
+        let (first, last) = (Time::of_day(100), Time(Time::of_day(101).0 - 1));
         assert_eq!(retention(0).first_kept(first), None);
         assert_eq!(
             (retention(1).first_kept(first), retention(1).first_kept(last)),

@@ -5,18 +5,9 @@ use nexnum_engine::event::LoadedNumber;
 use nexnum_engine::group::Origin;
 use nexnum_engine::ids::{Number, OfferId, OrderId, Token};
 use nexnum_engine::sealed::{KeyOwner, Purpose, SealedValue};
-use nexnum_engine::time::Time;
 
 use super::Market;
 use super::sealing::SealingError;
-
-/// Milliseconds of a day.
-pub(super) const DAY_MS: u64 = 24 * 60 * 60 * 1000;
-
-/// The day of a moment, of those of UTC from 1970-01-01 on.
-fn day_of(at: Time) -> KeyOwner {
-    KeyOwner::Day((at.0 / DAY_MS) as u32)
-}
 
 impl Market {
     /// Seals a text under its owner's key, of an order where it is of one.
@@ -70,6 +61,6 @@ impl Market {
         order: Option<OrderId>,
         clear: &[u8],
     ) -> Result<SealedValue, SealingError> {
-        self.seal(day_of(self.clock.now()), (purpose, order), clear).await
+        self.seal(KeyOwner::Day(self.clock.now().day()), (purpose, order), clear).await
     }
 }

@@ -16,7 +16,7 @@ use nexnum_engine::sealed::{KeyHandle, KeyOwner, Purpose, SealedValue};
 use nexnum_storage::index_key::{IndexKey, Indexed};
 use nexnum_storage::keys::{KeyFolder, draw_handle};
 use nexnum_storage::lookup_key::LookupKey;
-use nexnum_storage::sealed::{NONCE_LEN, SealError, SealedPlace, SealingKey};
+use nexnum_storage::sealed::{NONCE_LEN, SealError, SealedPlace, SealingKey, Subkey};
 use nexnum_storage::secrets::{MasterKey, SecretBytes};
 use nexnum_storage::{LedgerId, StorageError};
 use papaya::HashMap;
@@ -219,6 +219,16 @@ impl Sealing {
             numbers.into_iter().map(seal).collect::<Result<_, SealingError>>()
         });
         sealed.await.map_err(|_| SealingError::CutOff)?
+    }
+
+    /// What opens this value and no other, for a receipt; `None` if its key was destroyed. Reads the
+    /// key's file: the caller is on a thread that may wait for the disk.
+    ///
+    /// # Errors
+    /// [`SealingError`].
+    pub fn subkey(&self, value: &SealedValue) -> Result<Option<Subkey>, SealingError> {
+        let key = self.0.keys.read(&self.0.master, value.handle)?;
+        Ok(key.map(|key| key.subkey(value.nonce)))
     }
 
     fn place(&self, purpose: Purpose, order: Option<OrderId>) -> SealedPlace {

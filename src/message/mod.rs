@@ -12,6 +12,5 @@ pub mod named;
 mod named_tables;
 pub mod number;
 pub mod repeated;
-pub mod said;
 mod transfer;
 pub mod unseen;

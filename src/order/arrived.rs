@@ -12,8 +12,8 @@ use crate::message::extract::{self, Readable};
 use crate::message::fit::fit;
 use crate::message::identity::Parts;
 use crate::message::named::{self, Naming};
-use crate::message::said::Said;
 use crate::message::unseen::is_placeholder;
+use nexnum_storage::said::Said;
 
 /// A message as its source gave it; a sender or text that the source does not have is empty.
 #[derive(Clone, Copy, Default)]

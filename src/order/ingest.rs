@@ -29,9 +29,9 @@ use crate::message::extract::Readable;
 use crate::message::holder::{self, Holder};
 use crate::message::identity::{self, Came, Counted, Look, Parts, PollReply, Signs, Verdict};
 use crate::message::named::{self, Naming};
-use crate::message::said::Said;
 use crate::provider::connected::{Connected, Failure};
 use crate::provider::consequence::{self, Standing};
+use nexnum_storage::said::Said;
 
 /// How long a polled message waits for a full inbox before a later look brings it again.
 pub const INGEST_MS: u64 = 5_000;

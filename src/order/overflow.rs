@@ -15,8 +15,8 @@ use crate::attention::AttentionKind;
 use crate::digest;
 use crate::market::Refused;
 use crate::message::callback::PostedMessage;
-use crate::message::said::Said;
 use crate::provider::connected::Connected;
+use nexnum_storage::said::Said;
 
 impl Orders {
     /// Keeps a message that a provider shows and that its order takes no more, once, and tells

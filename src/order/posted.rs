@@ -9,7 +9,7 @@ use super::Orders;
 use super::received::{self, Received};
 use crate::message::extract::Readable;
 use crate::message::identity::{self, Came, Parts, Verdict};
-use crate::message::said::Said;
+use nexnum_storage::said::Said;
 
 impl Orders {
     /// True if a posted message with a code may be another one though it is equal to one that came:

@@ -12,8 +12,8 @@ use super::texts::Texts;
 use crate::market::Market;
 use crate::message::extract::Readable;
 use crate::message::identity::{self, Parts, StatedParts};
-use crate::message::said::Said;
 use crate::message::unseen::is_placeholder;
+use nexnum_storage::said::Said;
 
 /// An order with what its messages say.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use nexnum_engine::sealed::Purpose;
 use nexnum_storage::secrets::SecretBytes;
 
 use crate::market::sealing::Sealing;
-use crate::message::said::Said;
+use nexnum_storage::said::Said;
 
 /// What the messages of an order say.
 #[derive(Debug, Default)]

@@ -22,7 +22,7 @@ use nexnum_engine::event::ProviderKind;
 use nexnum_engine::ids::ProviderId;
 use nexnum_storage::StorageError;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use self::config::{Config, FaultyProvider};
@@ -41,7 +41,7 @@ use crate::keys::{self, NoRandomness};
 use crate::market::folder::{self, Opened};
 use crate::market::sealing::Sealing;
 use crate::market::{self, Market, Started, Threads, index_key, seal_keys};
-use crate::money::Money;
+use crate::money::{Money, RECEIPTS_MAX};
 use crate::order::{Orders, OwnStock};
 use crate::provider::connected::Connected;
 use crate::provider::cost_basis::CostBases;
@@ -188,7 +188,8 @@ pub async fn start_on(
         }
     };
     // 4. The rooms, and the workers before an order can be placed.
-    let money = Money { market, ledger: under_way.ledger.clone() };
+    let receipts = Arc::new(Semaphore::new(RECEIPTS_MAX));
+    let money = Money { market, ledger: under_way.ledger.clone(), receipts };
     let rooms = Rooms::new(money, connected, own);
     let workers = Arc::new(Workers::start(&rooms.orders, under_way, config.retention));
     let provider_set = ProviderSet::new(&rooms.orders, &workers, config.margin, bases);

@@ -6,7 +6,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::pause::stopped_within;
-use crate::market::Market;
+use crate::market::history::HistoryError;
+use crate::market::{DayCloseError, Market};
 use crate::supervisor::Beat;
 
 /// Between two looks at the clock.
@@ -27,6 +28,8 @@ pub(super) async fn run(market: Market, mut stop: watch::Receiver<bool>, beat: A
                 done = Some(now.day());
                 last.iter().for_each(|last| market.metrics.day_closed(last.over_at()));
             }
+            // History is on its way, or built anew.
+            Err(DayCloseError::History(HistoryError::Behind)) => {}
             Err(error) => tracing::warn!(%error, "days are not closed yet"),
         }
     }

@@ -306,7 +306,6 @@ fn is_final(order: &Order, error: &ProviderError) -> bool {
 mod tests {
     use super::*;
     use crate::market::folder;
-    use crate::message::said::Said;
     use crate::order::claim::Wish;
     use crate::server::{self, ProviderSetup, Running, config};
     use nexnum_driver::Secret;
@@ -320,6 +319,7 @@ mod tests {
     use nexnum_engine::money::Micros;
     use nexnum_engine::sealed::Purpose;
     use nexnum_sandbox::{FaultKind, Sandbox, SandboxConfig};
+    use nexnum_storage::said::Said;
     use tempfile::TempDir;
 
     /// The sandbox's provider that this market buys from.

@@ -67,6 +67,14 @@ impl DayTree {
         peaks.reduce(|right, left| node(left, right)).unwrap_or_default()
     }
 
+    /// The node over the rows that are under no whole one; `None` if there are none.
+    #[must_use]
+    pub fn tail(&self) -> Option<Hash> {
+        let of_tail = (self.rows % CHUNK_ROWS).count_ones() as usize;
+        let peaks = self.peaks.iter().rev().take(of_tail).copied();
+        peaks.reduce(|right, left| node(left, right))
+    }
+
     /// Its count and its nodes.
     pub(crate) fn put(&self, out: &mut Vec<u8>) {
         out.extend(self.rows.to_le_bytes());
@@ -120,7 +128,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_is_the_tree_over_all_its_leaves(count in 0..1_200_u64) {
+        fn it_is_the_tree_over_all_its_leaves(count in 0..1_200_u64, index in any::<prop::sample::Index>()) {
             let (leaves, mut tree, mut chunks) = (leaves(count), DayTree::default(), Vec::new());
             chunks.extend(leaves.iter().filter_map(|leaf| tree.push(*leaf)));
             let root = merkle::root(leaves.clone());
@@ -130,10 +138,35 @@ mod tests {
                 let of = &leaves[at * CHUNK_ROWS as usize..][..CHUNK_ROWS as usize];
                 prop_assert_eq!(*chunk, merkle::root(of.to_vec()));
             }
+            let tail = tree.tail();
+            let rest = &leaves[chunks.len() * CHUNK_ROWS as usize..];
+            prop_assert_eq!(tail.unwrap_or_default(), merkle::root(rest.to_vec()));
             let mut bytes = Vec::new();
             tree.put(&mut bytes);
             prop_assert_eq!(DayTree::take(&bytes), Some(tree));
             prop_assert_eq!(DayTree::take(&[&bytes[..], &[0]].concat()), None);
+            if count == 0 {
+                return Ok(());
+            }
+            let index = index.index(count as usize);
+            let path = merkle::path(leaves.clone(), &[index]);
+            let climbed = |path: &[Hash]| merkle::climb(&[(index as u64, leaves[index])], count, path);
+            prop_assert_eq!(climbed(&path), Some(root));
+            // The nodes that are kept and the leaves of one of them give the same path.
+            let (at, within) = (index / CHUNK_ROWS as usize, index % CHUNK_ROWS as usize);
+            let of = leaves.chunks(CHUNK_ROWS as usize).nth(at).unwrap_or_default().to_vec();
+            chunks.extend(tail);
+            let joined = [merkle::path(of, &[within]), merkle::path(chunks, &[at])].concat();
+            prop_assert_eq!(&joined, &path);
+            // Too short, too long, elsewhere: no proof.
+            prop_assert_eq!(climbed(&[&path[..], &[root]].concat()), None);
+            if let Some((_, cut)) = path.split_last() {
+                prop_assert_eq!(climbed(cut), None);
+                let other = if index == 0 { 1 } else { index - 1 };
+                let elsewhere = merkle::climb(&[(other as u64, leaves[index])], count, &path);
+                prop_assert_ne!(elsewhere, Some(root));
+            }
+            prop_assert_eq!(merkle::climb(&[(count, root)], count, &path), None);
         }
     }
 }

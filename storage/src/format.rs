@@ -78,6 +78,12 @@ impl LedgerId {
         random().map(Self)
     }
 
+    /// Parses 32 hexadecimal digits.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        parse_hex(text).map(Self)
+    }
+
     /// The hash that the first row carries as the one before it.
     #[must_use]
     pub fn genesis(self) -> Hash {

@@ -39,7 +39,7 @@ use crate::overlay::Overlay;
 use rows::{ACCOUNT_ORDERS, ASSIGNED, META, META_CURSOR, ORDERS, TALLIES, TRANSACTIONS};
 use summed::unsealed;
 
-pub use day_rows::{DayNode, DayRow};
+pub use day_rows::{DayNode, DayRow, POSITIONS_MAX};
 pub use rows::{HistoryBatch, TallyKey, TallyRow};
 
 /// The most rows that one page gives, whatever was asked for.

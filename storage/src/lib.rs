@@ -32,6 +32,7 @@ mod position;
 pub mod reader;
 pub mod record;
 mod replaced;
+pub mod said;
 pub mod sealed;
 pub mod secrets;
 pub mod snapshot;

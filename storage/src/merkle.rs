@@ -64,13 +64,95 @@ pub fn leaf(salt: &Salt, seq: Seq, at: Time, bytes: &[u8]) -> Hash {
 #[must_use]
 pub fn root(mut level: Vec<Hash>) -> Hash {
     while level.len() > 1 {
-        let parents = level.chunks(2).map(|pair| match pair {
-            [left, right] => node(*left, *right),
-            odd => odd[0],
-        });
-        level = parents.collect();
+        level = parents(&level);
     }
     level.first().copied().unwrap_or_default()
+}
+
+fn parents(level: &[Hash]) -> Vec<Hash> {
+    let parents = level.chunks(2).map(|pair| match pair {
+        [left, right] => node(*left, *right),
+        odd => odd[0],
+    });
+    parents.collect()
+}
+
+/// The hashes that lead from the leaves at these places to the root: from the lowest level on, and
+/// from left to right, the neighbour of each known node that is not known itself. The places are in
+/// ascending order, each once, and within the leaves.
+#[must_use]
+pub fn path(mut level: Vec<Hash>, wanted: &[usize]) -> Vec<Hash> {
+    let (mut path, mut known) = (Vec::new(), wanted.to_vec());
+    while level.len() > 1 {
+        let lacks = |at: &&usize| known.binary_search(&(**at ^ 1)).is_err();
+        path.extend(known.iter().filter(lacks).filter_map(|at| level.get(at ^ 1)));
+        level = parents(&level);
+        known.iter_mut().for_each(|at| *at /= 2);
+        known.dedup();
+    }
+    path
+}
+
+/// A whole tree, for many paths from one leaf each.
+#[derive(Clone, Debug)]
+pub struct MerkleTree {
+    /// Its levels, the leaves first.
+    levels: Vec<Vec<Hash>>,
+}
+
+impl MerkleTree {
+    /// The tree over leaves.
+    #[must_use]
+    pub fn of(leaves: Vec<Hash>) -> Self {
+        let mut levels = vec![leaves];
+        while let Some(level) = levels.last().filter(|level| level.len() > 1) {
+            levels.push(parents(level));
+        }
+        Self { levels }
+    }
+
+    /// As [`path`] from the leaf at `index` alone.
+    #[must_use]
+    pub fn path(&self, mut index: usize) -> Vec<Hash> {
+        let mut path = Vec::with_capacity(self.levels.len());
+        for level in &self.levels {
+            path.extend(level.get(index ^ 1));
+            index /= 2;
+        }
+        path
+    }
+}
+
+/// The root that a path leads to from leaves, each with its place among `count`. `None` if they are
+/// not in ascending order within the count, or the path is not as long as theirs is. Which of two
+/// hashes is the left one follows from the place.
+#[must_use]
+pub fn climb(leaves: &[(u64, Hash)], mut count: u64, path: &[Hash]) -> Option<Hash> {
+    let is_ascending = leaves.windows(2).all(|pair| pair[0].0 < pair[1].0);
+    if !is_ascending || leaves.last()?.0 >= count {
+        return None;
+    }
+    let (mut known, mut path) = (leaves.to_vec(), path.iter());
+    while count > 1 {
+        let (mut above, mut at) = (Vec::with_capacity(known.len()), 0);
+        while let Some(&(place, hash)) = known.get(at) {
+            at += 1;
+            let next = known.get(at).filter(|next| next.0 == place ^ 1);
+            let parent = match next {
+                Some((_, right)) => {
+                    at += 1;
+                    node(hash, *right)
+                }
+                None if place ^ 1 >= count => hash,
+                None if place.is_multiple_of(2) => node(hash, *path.next()?),
+                None => node(*path.next()?, hash),
+            };
+            above.push((place / 2, parent));
+        }
+        (known, count) = (above, count.div_ceil(2));
+    }
+    let is_used_up = path.next().is_none();
+    known.first().filter(|_| is_used_up).map(|(_, root)| *root)
 }
 
 pub(crate) fn node(left: Hash, right: Hash) -> Hash {
@@ -101,6 +183,42 @@ mod tests {
         let four = node(node(a, b), node(c, d));
         assert_eq!(root(vec![a, b, c, d]), four);
         assert_eq!(root(vec![a, b, c, d, e]), node(four, e));
+    }
+
+    #[test]
+    fn leaves_and_what_they_lack_lead_to_the_root() {
+        for count in 1..40_u64 {
+            let (all, root) = (leaves(count), root(leaves(count)));
+            for wanted in 1..(1_u64 << count.min(9)) {
+                let places: Vec<usize> =
+                    (0..count as usize).filter(|at| wanted >> (at % 9) & 1 == 1).collect();
+                if places.is_empty() {
+                    continue;
+                }
+                let shown: Vec<(u64, Hash)> =
+                    places.iter().map(|at| (*at as u64, all[*at])).collect();
+                let path = path(all.clone(), &places);
+                assert_eq!(climb(&shown, count, &path), Some(root), "{count} {places:?}");
+                let longer = [&path[..], &[root]].concat();
+                assert_eq!(climb(&shown, count, &longer), None);
+                let mut other = shown.clone();
+                other[0].1 = root;
+                let differs = climb(&other, count, &path) != Some(root);
+                assert!(differs || count == 1, "{count} {places:?}");
+                let is_shorter = path.len() < all.len();
+                assert!(is_shorter || count == 1);
+            }
+        }
+        for count in 1..70 {
+            let (all, tree) = (leaves(count), MerkleTree::of(leaves(count)));
+            (0..all.len()).for_each(|at| assert_eq!(tree.path(at), path(all.clone(), &[at])));
+        }
+        let all = leaves(3);
+        let shown = |at: usize| (at as u64, all[at]);
+        assert_eq!(climb(&[], 3, &[]), None);
+        assert_eq!(climb(&[shown(1), shown(0)], 3, &[all[2]]), None, "they are in order");
+        assert_eq!(climb(&[shown(0), shown(0)], 3, &[all[1], all[2]]), None, "each once");
+        assert_eq!(climb(&[(3, all[2])], 3, &[all[0]]), None, "within the count");
     }
 
     #[test]

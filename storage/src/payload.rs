@@ -4,6 +4,7 @@
 //! A record's bytes, with its position and the time of its group, are a leaf of the row's Merkle
 //! tree, so that each can be shown alone.
 
+use nexnum_engine::event::Event;
 use nexnum_engine::group::{ActingFor, Actor, Groups, Head, Origin};
 use nexnum_engine::ids::Seq;
 use nexnum_engine::time::Time;
@@ -86,8 +87,86 @@ pub fn checked_groups_of(row: &LedgerRow) -> Result<Groups, StorageError> {
     if merkle::root(leaves) == row.header.root {
         return Ok(groups);
     }
+    Err(other_root(row))
+}
+
+/// A record of a row as it is shown to others: with it comes what its own leaf needs, and nothing of
+/// other records.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ShownRecord {
+    /// Its position.
+    pub seq: Seq,
+    /// The time of its group.
+    pub at: Time,
+    /// The salt of its leaf.
+    pub salt: Salt,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// Records of a row, and the hashes that lead from them to its root.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ShownRecords {
+    /// The records, in their order.
+    pub records: Vec<ShownRecord>,
+    /// The hashes.
+    pub path: Vec<Hash>,
+}
+
+/// Shows the records of a row at these positions, which are in ascending order, and before each the
+/// head of its group.
+///
+/// # Errors
+/// As [`checked_groups_of`].
+pub fn show(row: &LedgerRow, wanted: &[Seq]) -> Result<ShownRecords, StorageError> {
+    let (payload, mut leaves) = (row.payload()?, Vec::new());
+    let salt = payload.first_chunk().map_or(Salt([0; SALT_LEN]), |salt| Salt(*salt));
+    let (mut head, mut records) = (None, Vec::new());
+    let mut records_of = |seq, at, bytes: &[u8]| {
+        leaves.push(salt.leaf(seq, at, bytes));
+        let record = || ShownRecord { seq, at, salt: salt.of_leaf(seq), bytes: bytes.to_vec() };
+        if bytes.first() == Some(&HEAD) {
+            head = Some(record());
+        } else if wanted.binary_search(&seq).is_ok() {
+            records.extend(head.take());
+            records.push(record());
+        }
+    };
+    read(row, &mut records_of)?;
+    if merkle::root(leaves.clone()) != row.header.root {
+        return Err(other_root(row));
+    }
+    let place = |record: &ShownRecord| (record.seq.0 - row.header.first.0) as usize;
+    let places: Vec<usize> = records.iter().map(place).collect();
+    Ok(ShownRecords { records, path: merkle::path(leaves, &places) })
+}
+
+/// A record that was read by itself.
+#[derive(Clone, PartialEq, Eq)]
+pub enum ReadRecord {
+    /// The head of a group.
+    Head(Head),
+    /// An event.
+    Event(Event),
+}
+
+/// Reads the bytes of one record, of a row whose time is `row_at`.
+///
+/// # Errors
+/// What is wrong with the bytes.
+pub fn read_record(mut bytes: &[u8], row_at: Time) -> Result<ReadRecord, RecordError> {
+    let input = &mut bytes;
+    let record = if input.first() == Some(&HEAD) {
+        ReadRecord::Head(take_head(row_at, input)?)
+    } else {
+        ReadRecord::Event(decode_event(input)?)
+    };
+    if bytes.is_empty() { Ok(record) } else { Err(RecordError::Trailing) }
+}
+
+fn other_root(row: &LedgerRow) -> StorageError {
     let reason = "its records are not those that its header has the root of";
-    Err(StorageError::damaged(row.header.first, reason))
+    StorageError::damaged(row.header.first, reason)
 }
 
 /// Reads a row's records; `each` sees the position, time and bytes of every one.

@@ -172,6 +172,12 @@ impl fmt::Debug for Subkey {
 }
 
 impl Subkey {
+    /// One that a receipt shows.
+    #[must_use]
+    pub fn of_bytes(bytes: [u8; KEY_LEN]) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
     /// Opens the value that it is of, sealed for this place.
     ///
     /// # Errors

@@ -119,7 +119,34 @@ pub(crate) fn compare_tallies(
     anew.catch_up(end, false).map_err(|error| error.to_string())?;
     let (kept, expected) =
         (tables.tallies().map_err(words)?, anew.tables.tallies().map_err(words)?);
-    if kept == expected { Ok(()) } else { Err(format!("tallies are {kept:?}, not {expected:?}")) }
+    if kept != expected {
+        return Err(format!("tallies are {kept:?}, not {expected:?}"));
+    }
+    compare_days(tables, &anew.tables, end)
+}
+
+/// The trees of the days, and the positions of orders' events, are those of such a follower too.
+fn compare_days(tables: &HistoryTables, anew: &HistoryTables, end: Seq) -> Result<(), String> {
+    let mut from = 0;
+    while let Some((day, expected)) = anew.day_from(from).map_err(words)? {
+        let kept = tables.day_from(from).map_err(words)?;
+        let nodes = (tables.day_nodes(day).map_err(words)?, anew.day_nodes(day).map_err(words)?);
+        if kept != Some((day, expected)) || nodes.0 != nodes.1 {
+            return Err(format!("the tree of day {day} is another at {end}"));
+        }
+        from = day + 1;
+    }
+    for order in 1.. {
+        let positions = |of: &HistoryTables| of.positions_of(OrderId(order)).map_err(words);
+        let (kept, expected) = (positions(tables)?, positions(anew)?);
+        if kept != expected {
+            return Err(format!("order {order} has events at {kept:?}, not at {expected:?}"));
+        }
+        if expected.is_empty() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// What an account's transactions add up to, page by page.

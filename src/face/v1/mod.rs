@@ -5,6 +5,7 @@ mod catalog;
 mod offers;
 mod orders;
 mod page;
+mod receipts;
 mod search;
 mod state;
 mod wallet;
@@ -12,7 +13,7 @@ mod wire;
 
 use std::sync::Arc;
 
-use super::auth::{Auth, TRADER};
+use super::auth::{ANYONE, Auth, TRADER};
 use super::route::{Routes, get, post};
 use crate::order::SCAN_MAX;
 
@@ -24,6 +25,7 @@ const _: () = assert!((page::PAGE_MAX as usize) < SCAN_MAX);
 /// The face's routes.
 #[must_use]
 pub fn routes(state: State, auth: &Arc<Auth>) -> Routes<State> {
+    let open = |path, operation| get(path, ANYONE).describe(operation);
     let get = |path, operation| get(path, TRADER).describe(operation);
     let post = |path, operation| post(path, TRADER).describe(operation);
     Routes::of(state, auth)
@@ -35,6 +37,8 @@ pub fn routes(state: State, auth: &Arc<Auth>) -> Routes<State> {
         .detached(post("/api/v1/orders", orders::CREATE).idempotent(), orders::create)
         .plain(get("/api/v1/orders", orders::LIST), orders::list)
         .chosen(get("/api/v1/orders/{id}", orders::GET), orders::get)
+        .plain(get("/api/v1/orders/{id}/receipt", receipts::GET), receipts::get)
+        .plain(open("/api/v1/day-roots", receipts::DAY_ROOTS), receipts::day_roots)
         .plain(get("/api/v1/activations", activations::LIST), activations::list)
         .chosen(get("/api/v1/activations/{id}", activations::GET), activations::get)
         .detached(post("/api/v1/activations/{id}/cancel", activations::CANCEL), activations::cancel)

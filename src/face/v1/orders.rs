@@ -32,7 +32,8 @@ use crate::order::claim::Wish;
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
-const ID: PathParam = PathParam::new::<OrderRef>("id", "The order's id", "ord_08p3xq5n7t2ma");
+pub(super) const ID: PathParam =
+    PathParam::new::<OrderRef>("id", "The order's id", "ord_08p3xq5n7t2ma");
 
 const EXAMPLE: &str = r#"{"id": "ord_08p3xq5n7t2ma", "status": "PLACED", "price": "0.400000", "currency": "USD",
     "product": {"country": "ID", "service": "telegram"}, "created_at": "2026-11-20T09:30:00.000Z",

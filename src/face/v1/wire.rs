@@ -13,8 +13,8 @@ use crate::face::wire::{
     ServiceSlug,
 };
 use crate::market::Market;
-use crate::message::said::Said;
 use crate::order::texts::Texts;
+use nexnum_storage::said::Said;
 
 /// What is for sale: a country and a service.
 #[derive(Clone, Copy, Debug, Serialize, JsonSchema)]

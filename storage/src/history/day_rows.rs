@@ -21,6 +21,9 @@ pub(super) const NODES: TableDefinition<'static, (u32, u32), &[u8]> =
     TableDefinition::new("day_nodes");
 pub(super) const CLOSED: TableDefinition<'static, u32, &[u8]> = TableDefinition::new("closed_days");
 
+/// More positions than an order has: two a message, and those of its attempts and its money.
+pub const POSITIONS_MAX: usize = 2_000;
+
 /// The tree of a day, as far as its rows were followed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DayRow {

@@ -1,15 +1,34 @@
 //! Reading what receipts are made of.
 
 use nexnum_engine::event::ClosedDay;
-use nexnum_engine::ids::Seq;
+use nexnum_engine::ids::{OrderId, Seq};
 use redb::{ReadTransaction, ReadableTable, WriteTransaction};
 
-use super::day_rows::{CLOSED, DAYS, DayNode, DayRow, DayRows, NODES, POSITIONS, closed, sum};
+use super::day_rows::{
+    CLOSED, DAYS, DayNode, DayRow, DayRows, NODES, POSITIONS, POSITIONS_MAX, closed, sum,
+};
 use super::{HistoryTables, PAGE_LEN_MAX};
 use crate::backend::guarded;
 use crate::error::StorageError;
 
 impl HistoryTables {
+    /// Where the events of an order stand, in their order: at most [`POSITIONS_MAX`].
+    ///
+    /// # Errors
+    /// The failure, or damage.
+    pub fn positions_of(&self, order: OrderId) -> Result<Vec<Seq>, StorageError> {
+        guarded(&self.database.place, || {
+            let table = self.table(&self.database.begin_read()?, POSITIONS)?;
+            let range = table.range((order.0, 0)..=(order.0, u64::MAX));
+            let mut positions = Vec::new();
+            for entry in range.map_err(|e| self.failed(e))?.take(POSITIONS_MAX) {
+                let (key, value) = entry.map_err(|e| self.failed(e))?;
+                positions.push(self.position(key.value(), value.value())?);
+            }
+            Ok(positions)
+        })
+    }
+
     /// The tree of the last day that has rows.
     ///
     /// # Errors
@@ -32,6 +51,23 @@ impl HistoryTables {
             let first = table.range(day..).map_err(|e| self.failed(e))?.next();
             let first = first.transpose().map_err(|e| self.failed(e))?;
             first.map(|(day, row)| self.day_of(day.value(), row.value())).transpose()
+        })
+    }
+
+    /// The nodes of a day's tree that are kept, in their order.
+    ///
+    /// # Errors
+    /// The failure, or damage.
+    pub fn day_nodes(&self, day: u32) -> Result<Vec<DayNode>, StorageError> {
+        guarded(&self.database.place, || {
+            let table = self.table(&self.database.begin_read()?, NODES)?;
+            let range = table.range((day, 0)..=(day, u32::MAX)).map_err(|e| self.failed(e))?;
+            let mut nodes = Vec::new();
+            for entry in range {
+                let (key, value) = entry.map_err(|e| self.failed(e))?;
+                nodes.push(self.node_of(key.value(), value.value())?);
+            }
+            Ok(nodes)
         })
     }
 

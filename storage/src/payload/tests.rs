@@ -138,3 +138,38 @@ proptest! {
         let _ = read(&damaged);
     }
 }
+
+#[test]
+fn shown_records_lead_to_the_row_s_root_with_the_heads_of_their_groups() {
+    let (groups, payload) = (groups(), Payload::of(&groups(), &SALT, FIRST));
+    let header = RowHeader::of(&payload.batch(), Hash::default(), 1);
+    let row = LedgerRow::new(header, Some(payload.bytes));
+    let heads: Vec<Seq> = groups.heads(FIRST).map(|(seq, _)| seq).collect();
+    let events: Vec<Seq> = groups.recorded(FIRST).map(|recorded| recorded.seq).collect();
+    let head_of = |seq: Seq| heads[heads.partition_point(|head| *head < seq) - 1];
+    for wanted in 1..1_u32 << events.len() {
+        let wanted: Vec<Seq> =
+            (0..events.len()).filter(|at| wanted >> at & 1 == 1).map(|at| events[at]).collect();
+        let shown = show(&row, &wanted).unwrap();
+        let mut expected: Vec<Seq> = wanted.iter().flat_map(|seq| [head_of(*seq), *seq]).collect();
+        expected.dedup();
+        expected.sort();
+        expected.dedup();
+        assert_eq!(shown.records.iter().map(|it| it.seq).collect::<Vec<_>>(), expected);
+        let leaf = |it: &ShownRecord| {
+            assert_ne!(it.salt, SALT);
+            (it.seq.0 - FIRST.0, merkle::leaf(&it.salt, it.seq, it.at, &it.bytes))
+        };
+        let leaves: Vec<_> = shown.records.iter().map(leaf).collect();
+        let reached = merkle::climb(&leaves, header.count.into(), &shown.path);
+        assert_eq!(reached, Some(header.root));
+        for record in &shown.records {
+            let is_head = matches!(read_record(&record.bytes, header.at), Ok(ReadRecord::Head(_)));
+            assert_eq!(is_head, heads.contains(&record.seq));
+            let longer = [&record.bytes[..], &[0]].concat();
+            assert!(read_record(&longer, header.at) == Err(RecordError::Trailing));
+        }
+    }
+    let other = LedgerRow::new(RowHeader { root: Hash([1; 32]), ..header }, Some(bytes()));
+    assert!(show(&other, &events).is_err_and(|error| error.to_string().contains("root")));
+}

@@ -45,6 +45,9 @@ fn filled(path: &std::path::Path) -> HistoryTables {
 fn what_receipts_are_made_of_reads_back() {
     let folder = tempfile::tempdir().unwrap();
     let history = filled(&folder.path().join("history.redb"));
+    let positions = |order| history.positions_of(OrderId(order)).unwrap();
+    assert_eq!(positions(7), [Seq(4), Seq(6), Seq(300)]);
+    assert_eq!((positions(8), positions(9)), (vec![Seq(5)], vec![]));
     let first = (DAY, DayRow { tail: Seq(3), tree: tree(5) });
     let second = (DAY + 2, DayRow { tail: Seq(9), tree: tree(1) });
     assert_eq!(history.day_from(0).unwrap().as_ref(), Some(&first));
@@ -52,6 +55,8 @@ fn what_receipts_are_made_of_reads_back() {
     assert_eq!(history.day_from(DAY + 1).unwrap().as_ref(), Some(&second));
     assert_eq!(history.day_from(DAY + 3).unwrap(), None);
     assert_eq!(history.last_day().unwrap(), Some(second));
+    let nodes: Vec<u64> = history.day_nodes(DAY).unwrap().iter().map(|it| it.first.0).collect();
+    assert_eq!(nodes, [1, 2]);
     let closed_before = |before, limit| history.closed_days(before, limit).unwrap();
     assert_eq!(closed_before(None, 2), [closed(9), closed(6)]);
     assert_eq!(closed_before(Some(6), 5), [closed(5)]);

@@ -10,13 +10,13 @@ use nexnum::market::verify::{Followed, verify};
 use nexnum_engine::event::{ClosedDay, Event, LedgerEvent};
 use nexnum_engine::ids::Seq;
 use nexnum_engine::time::{DAY_MS, Time};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::harness::Market;
+use super::harness::{Client, Market};
 use crate::rig::set_clock::SetClock;
 
 /// Moves the ledger's time on by days.
-async fn pass_days(market: &Market, shown: &SetClock, days: u64) -> Time {
+pub(super) async fn pass_days(market: &Market, shown: &SetClock, days: u64) -> Time {
     let clock = &market.running.rooms.market.clock;
     let until = clock.now().plus_ms(days * DAY_MS);
     let deadline = Instant::now() + Duration::from_secs(30);
@@ -30,7 +30,7 @@ async fn pass_days(market: &Market, shown: &SetClock, days: u64) -> Time {
 }
 
 /// The days that are closed, the newest first, once `day` is.
-async fn closed(market: &Market, day: u32) -> Vec<ClosedDay> {
+pub(super) async fn closed(market: &Market, day: u32) -> Vec<ClosedDay> {
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
         let history = &market.running.rooms.market.history;
@@ -44,13 +44,14 @@ async fn closed(market: &Market, day: u32) -> Vec<ClosedDay> {
 }
 
 /// A customer, and an order of own stock with a message.
-async fn delivered(market: &Market) {
+pub(super) async fn delivered(market: &Market) -> (Client, Value) {
     market.stock("ID", "telegram", "0.30", 62_810_000_000, 5).await;
     let buyer = market.customer("a", "10").await;
     let wish = json!({"country": "ID", "service": "telegram"});
     let order = buyer.post("/api/v1/orders", wish).await.created();
     let number = order["activation"]["number"].as_str().unwrap();
     market.message(number, "Telegram code 12345").await.ok();
+    (buyer, order)
 }
 
 /// The days that the ledger says are closed.

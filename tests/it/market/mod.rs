@@ -16,6 +16,7 @@ mod origin;
 mod outcomes;
 mod payments;
 mod plain;
+mod receipts;
 mod refusals;
 mod refused_callbacks;
 mod repeated_callbacks;

@@ -164,6 +164,8 @@ impl Tour {
             "/api/v1/orders?limit=1",
             "/api/v1/orders?limit=0",
             "/api/v1/orders/99",
+            "/api/v1/day-roots",
+            "/api/v1/day-roots?cursor=x",
             "/api/v1/activations",
             "/api/v1/activations?state=NOPE",
             "/api/v1/activations/99",
@@ -183,6 +185,8 @@ impl Tour {
         for path in [
             format!("/api/v1/orders/{one}"),
             format!("/api/v1/orders/{none}"),
+            format!("/api/v1/orders/{one}/receipt"),
+            format!("/api/v1/orders/{none}/receipt"),
             self.market.activation(1),
             self.market.activation(99),
             format!("{}?wait=99", self.market.activation(1)),

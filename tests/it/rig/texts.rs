@@ -2,12 +2,12 @@
 
 use nexnum::market::Market;
 use nexnum::market::sealing::Sealing;
-use nexnum::message::said::Said;
 use nexnum::order::texts::{Texts, callback_body};
 use nexnum_engine::callback::Callback;
 use nexnum_engine::ids::OrderId;
 use nexnum_engine::order::Order;
 use nexnum_engine::sealed::{Purpose, SealedValue};
+use nexnum_storage::said::Said;
 
 /// What an order's messages say, oldest first.
 pub(crate) fn said(sealing: &Sealing, order: &Order) -> Vec<Said> {
