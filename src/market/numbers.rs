@@ -1,6 +1,7 @@
 //! The numbers of activations, opened for those who may read them.
 //!
-//! Promises: a number is opened when it is looked at, and kept nowhere here. Of own stock, whose
+//! Promises: a number is opened when it is looked at first, and in memory in clear while its order is
+//! open and no longer. Of own stock, whose
 //! numbers stand in the ledger with their load, the loads that were looked at last are in memory as
 //! they are there, sealed.
 
@@ -52,13 +53,18 @@ impl Numbers {
     /// looked up in the ledger, which may take some milliseconds.
     #[must_use]
     pub fn of(&self, order: OrderId, assignment: &Assignment) -> Option<Number> {
-        match &assignment.place {
+        if let Some(number) = self.0.read_model.opened(order) {
+            return Some(number);
+        }
+        let number = match &assignment.place {
             NumberPlace::Here(sealed) => self.open(Some(order), sealed),
             NumberPlace::Load(load, index) => {
                 let loaded = self.load(*load)?;
                 self.open(None, &loaded.get(*index as usize)?.sealed)
             }
-        }
+        }?;
+        self.0.read_model.keep_opened(order, number);
+        Some(number)
     }
 
     fn open(&self, order: Option<OrderId>, sealed: &SealedValue) -> Option<Number> {

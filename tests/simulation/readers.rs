@@ -63,6 +63,7 @@ fn kept(model: &ReadModel, state: &State) -> Result<(), String> {
         replies: [state.replies().count(); 2],
         purchases: count(|state, it| is_driven(state, it) && it.assignment.is_some()),
         numbers: count(|_, it| it.assignment.is_some()),
+        opened: 0,
         closed: count(|_, it| it.closed_at.is_some()),
         driven_closed: count(|state, it| is_driven(state, it) && it.closed_at.is_some()),
     };

@@ -11,6 +11,8 @@ pub struct Kept {
     pub purchases: usize,
     /// Orders by their numbers.
     pub numbers: usize,
+    /// Numbers in clear.
+    pub opened: usize,
     /// Closed orders by age.
     pub closed: usize,
     /// Those of them that were bought from providers.
@@ -25,6 +27,7 @@ impl ReadModel {
             replies: self.replies.counts(),
             purchases: self.purchases.len(),
             numbers: self.held.lock().len(),
+            opened: self.opened.len(),
             closed: self.closed.lock().len(),
             driven_closed: self.driven_closed.lock().len(),
         }

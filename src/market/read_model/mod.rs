@@ -8,6 +8,7 @@
 mod directory;
 mod kept;
 mod lost;
+mod opened;
 mod placed;
 mod replies;
 mod unended;
@@ -23,7 +24,9 @@ use nexnum_engine::event::{
     AccountEvent, CallbackEvent, Event, MemoryEvent, OfferEvent, ProviderKind, Scope,
 };
 use nexnum_engine::group::Recorded;
-use nexnum_engine::ids::{AccountId, KeyId, LoadId, OrderId, OrderNumber, ProviderId, Seq, Token};
+use nexnum_engine::ids::{
+    AccountId, KeyId, LoadId, Number, OrderId, OrderNumber, ProviderId, Seq, Token,
+};
 use nexnum_engine::order::Order;
 use nexnum_engine::replies::StoredReply;
 use nexnum_engine::state::{GivenUp, NamedPurchase, State};
@@ -116,6 +119,8 @@ pub struct ReadModel {
     /// Callbacks that wait or could not be processed; their bodies are the engine's.
     callbacks: Mutex<Callbacks>,
     lost_callbacks: LostCallbacks,
+    /// Numbers of open orders that were looked at, in clear.
+    opened: HashMap<OrderId, Number>,
     /// Where loads of own stock stand in the ledger.
     loads: HashMap<LoadId, Seq>,
     bells: Box<[Notify]>,
@@ -144,6 +149,7 @@ impl ReadModel {
             upstream: UpstreamWork::from_state(state),
             callbacks: Mutex::new(state.callbacks().clone()),
             lost_callbacks: LostCallbacks::from_callbacks(state.callbacks()),
+            opened: HashMap::new(),
             loads: state.loads().collect(),
             bells: (0..BELLS).map(|_| Notify::new()).collect(),
         };
@@ -273,6 +279,9 @@ impl ReadModel {
             self.closed.lock().insert((at, id));
         }
         self.orders.pin().insert(id, order);
+        if closed {
+            self.opened.pin().remove(&id);
+        }
         // Pairs with the load of a reader who did not find the order before.
         self.last_order.fetch_max(id.0, Ordering::Release);
         // The poller finds it as it is by now.

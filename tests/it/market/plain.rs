@@ -92,8 +92,11 @@ async fn what_is_past_its_time_is_forgotten_and_its_key_is_gone() {
     let before = keys();
     forget().await;
     assert_eq!(keys().len(), before.len());
+    let opened = || market.running.rooms.market.read_model.kept().opened;
+    assert_eq!(opened(), 1, "the number of the open order");
     ann.post(&format!("/api/v1/activations/{order}/finish"), json!({})).await.ok();
     forget().await;
+    assert_eq!(opened(), 0);
     let after = keys();
     assert_eq!(after.len(), before.len() - 1, "the day's");
     // 2. Its buyer sees that there was a message, and the operator that there was a callback.
