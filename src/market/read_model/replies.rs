@@ -30,17 +30,18 @@ impl RepliesView {
         view
     }
 
-    /// Shows those of a change, and forgets what it retires: after a long pause that may be one of
-    /// its own.
+    /// Shows those of a change, and forgets what it retires, group by group: after a long pause one
+    /// may be its own, and a key that is forgotten may be used again at once.
     pub(super) fn publish(&self, change: &Change) {
-        for (seq, head) in change.groups.heads(change.first) {
+        let heads = change.groups.heads(change.first);
+        for ((seq, head), (_, events)) in heads.zip(change.groups.iter()) {
+            for event in events {
+                if let Event::Memory(MemoryEvent::Retired { replies_before, .. }) = event {
+                    self.forget(*replies_before);
+                }
+            }
             if let Some((account, key, reply)) = StoredReply::of(head, seq) {
                 self.keep(account, key, reply);
-            }
-        }
-        for event in change.events() {
-            if let Event::Memory(MemoryEvent::Retired { replies_before, .. }) = event {
-                self.forget(*replies_before);
             }
         }
     }
