@@ -19,7 +19,18 @@ async fn a_server_that_stops_is_not_ready_and_still_answers() {
     let names: Vec<&str> = loops.iter().map(|each| each["name"].as_str().unwrap()).collect();
     assert_eq!(
         names,
-        ["attend", "callbacks", "commit", "days", "decide", "history", "poll", "shown", "snapshot"]
+        [
+            "attend",
+            "callbacks",
+            "commit",
+            "days",
+            "decide",
+            "forget",
+            "history",
+            "poll",
+            "shown",
+            "snapshot"
+        ]
     );
     let sound = |each: &serde_json::Value| {
         each["panics"] == 0 && each["age_ms"].as_u64().is_some_and(|age_ms| age_ms < 30_000)
