@@ -29,6 +29,8 @@ pub mod send;
 pub mod sequencer;
 pub mod snapshot;
 mod stopping;
+#[cfg(test)]
+mod testing;
 mod threads;
 pub mod verify;
 

@@ -1,6 +1,7 @@
 //! How long messages, callbacks and providers' numbers can be read, and the end of that: the keys of
 //! their days are destroyed.
 
+use nexnum_engine::sealed::KeyHandle;
 use std::num::NonZeroU32;
 
 use nexnum_engine::command::DestroySealKey;
@@ -38,21 +39,39 @@ impl RetentionConfig {
 }
 
 impl Market {
-    /// Destroys the keys of the days before one, but for those that open orders may need. Each
-    /// destruction is in the ledger before the file goes.
+    /// The first day of which anything may be needed still: by an order in memory, open or not, or by
+    /// a callback that waits.
+    #[must_use]
+    pub fn first_needed(&self) -> u32 {
+        let order = self.read_model.oldest_placed();
+        let callback = self.read_model.callbacks(|callbacks| {
+            callbacks.waiting().next().map(|(_, callback)| callback.received_at)
+        });
+        let oldest = order.into_iter().chain(callback).min();
+        oldest.map_or(u32::MAX, Time::day)
+    }
+
+    /// Destroys the keys of the days before one. Each destruction is in the ledger before the file
+    /// goes; one that fails keeps none of the others.
     ///
     /// # Errors
     /// [`SealingError`]: what is left is destroyed the next time, or by the next start.
     pub async fn forget_days_before(&self, first_kept: u32) -> Result<(), SealingError> {
-        let oldest_open = self.read_model.oldest_open().map_or(u32::MAX, Time::day);
-        let first_kept = first_kept.min(oldest_open);
+        let mut failed = Ok(());
         for (handle, day) in self.sealing.days_before(first_kept) {
-            let command = DestroySealKey { handle, why: DestroyReason::Retention };
-            self.execute(Origin::SYSTEM, command).await.map_err(SealingError::Refused)?;
-            self.sealing.destroy(handle).await?;
-            self.metrics.day_forgotten();
-            tracing::info!(day, key = %handle, "a day is past its time: what came on it is forgotten");
+            match self.forget_day(handle).await {
+                Ok(()) => tracing::info!(day, key = %handle, "what came on a day is forgotten"),
+                Err(error) => failed = Err(error),
+            }
         }
+        failed
+    }
+
+    async fn forget_day(&self, handle: KeyHandle) -> Result<(), SealingError> {
+        let command = DestroySealKey { handle, why: DestroyReason::Retention };
+        self.execute(Origin::SYSTEM, command).await.map_err(SealingError::Refused)?;
+        self.sealing.destroy(handle).await?;
+        self.metrics.day_forgotten();
         Ok(())
     }
 }

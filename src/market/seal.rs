@@ -1,13 +1,16 @@
 //! Sealing what commands bring: under the key of its owner, which is made when it is needed first.
 
-use nexnum_engine::command::Effect;
-use nexnum_engine::event::LoadedNumber;
+use nexnum_engine::command::{DestroySealKey, Effect};
+use nexnum_engine::event::{DestroyReason, LoadedNumber};
 use nexnum_engine::group::Origin;
 use nexnum_engine::ids::{Number, OfferId, OrderId, Token};
-use nexnum_engine::sealed::{KeyOwner, Purpose, SealedValue};
+use nexnum_engine::sealed::{KeyHandle, KeyOwner, Purpose, SealedValue};
 
 use super::Market;
-use super::sealing::SealingError;
+use super::sealing::{RecordMade, SealingError};
+
+/// How long before its day a key is made.
+const PREPARED_MS: u64 = 60 * 60 * 1000;
 
 impl Market {
     /// Seals a text under its owner's key, of an order where it is of one.
@@ -20,8 +23,7 @@ impl Market {
         of: (Purpose, Option<OrderId>),
         clear: &[u8],
     ) -> Result<SealedValue, SealingError> {
-        let record = async |made| self.execute(Origin::SYSTEM, made).await.map(|_: Effect| ());
-        self.sealing.seal(owner, of, clear, record).await
+        self.sealing.seal(owner, of, clear, self.record_made()).await
     }
 
     /// Seals the numbers of a load of own stock under a key of their own, in their order.
@@ -33,8 +35,38 @@ impl Market {
         offer: OfferId,
         numbers: Vec<Number>,
     ) -> Result<Vec<LoadedNumber>, SealingError> {
-        let record = async |made| self.execute(Origin::SYSTEM, made).await.map(|_: Effect| ());
-        self.sealing.seal_load(offer, numbers, record).await
+        self.sealing.seal_load(offer, numbers, self.record_made()).await
+    }
+
+    /// Destroys the key of a load that was refused: nothing that was sealed under it is kept.
+    ///
+    /// # Errors
+    /// [`SealingError`]: it stays, as does all that is sealed under it, which is nothing.
+    pub async fn discard_load_key(&self, handle: KeyHandle) -> Result<(), SealingError> {
+        let command = DestroySealKey { handle, why: DestroyReason::Unused };
+        self.execute(Origin::SYSTEM, command).await.map_err(SealingError::Refused)?;
+        self.sealing.destroy(handle).await
+    }
+
+    /// Makes the key of the next day within the last hour of a day, so that nothing waits for it at
+    /// midnight.
+    ///
+    /// # Errors
+    /// [`SealingError`].
+    pub async fn prepare_next_day(&self) -> Result<(), SealingError> {
+        let now = self.clock.now();
+        let soon = now.plus_ms(PREPARED_MS).day();
+        if soon > now.day() {
+            self.sealing.prepare(KeyOwner::Day(soon), self.record_made()).await?;
+        }
+        Ok(())
+    }
+
+    fn record_made(&self) -> RecordMade {
+        let market = self.clone();
+        Box::new(move |made| {
+            Box::pin(async move { market.execute(Origin::SYSTEM, made).await.map(|_: Effect| ()) })
+        })
     }
 
     /// What stands for a number that an order gets, and the number, sealed for it.
@@ -62,5 +94,34 @@ impl Market {
         clear: &[u8],
     ) -> Result<SealedValue, SealingError> {
         self.seal(KeyOwner::Day(self.clock.now().day()), (purpose, order), clear).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use nexnum_engine::sealed::Purpose;
+    use tempfile::TempDir;
+
+    use crate::market::testing::started;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_key_is_made_once_also_where_who_asked_for_it_has_left() {
+        let folder = TempDir::new().unwrap();
+        let (market, threads) = started(&folder);
+        let seal = || market.seal_of_day(Purpose::Message, None, b"text");
+        for _ in 0..20 {
+            let left = tokio::time::timeout(Duration::from_micros(50), seal()).await;
+            if left.is_ok() {
+                break;
+            }
+        }
+        let (one, other) = tokio::join!(seal(), seal());
+        assert_eq!(one.unwrap().handle, other.unwrap().handle);
+        let keys = std::fs::read_dir(folder.path().join("market/keys")).unwrap().count();
+        assert_eq!(keys, 2, "the day's, and the one that numbers are found by");
+        drop(market);
+        threads.stop().unwrap();
     }
 }

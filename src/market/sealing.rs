@@ -7,6 +7,7 @@
 //! others ([`super::seal_keys`] at a start).
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use nexnum_engine::command::MakeSealKey;
@@ -52,7 +53,8 @@ impl From<SealingError> for Refused {
     /// Nothing happened, and it may be tried again.
     fn from(error: SealingError) -> Self {
         match error {
-            SealingError::Refused(refused) => refused,
+            SealingError::Refused(refused @ (Self::Stopped | Self::Busy)) => refused,
+            // A refusal of the key's making is none of the command that the value is for.
             error => {
                 tracing::error!(%error, "a value could not be sealed");
                 Self::Busy
@@ -60,6 +62,11 @@ impl From<SealingError> for Refused {
         }
     }
 }
+
+/// Writes the making of a key down in the ledger.
+pub(super) type RecordMade = Box<
+    dyn FnOnce(MakeSealKey) -> Pin<Box<dyn Future<Output = Result<(), Refused>> + Send>> + Send,
+>;
 
 /// What seals and opens.
 #[derive(Clone)]
@@ -190,11 +197,20 @@ impl Sealing {
         owner: KeyOwner,
         (purpose, order): (Purpose, Option<OrderId>),
         clear: &[u8],
-        record: impl AsyncFnOnce(MakeSealKey) -> Result<(), Refused>,
+        record: RecordMade,
     ) -> Result<SealedValue, SealingError> {
         let key = self.key_of(owner, record).await?;
         let nonce: [u8; NONCE_LEN] = random_bytes()?;
         Ok(key.seal(&self.place(purpose, order), clear, nonce)?)
+    }
+
+    /// Sees to it that an owner has a key.
+    pub(super) async fn prepare(
+        &self,
+        owner: KeyOwner,
+        record: RecordMade,
+    ) -> Result<(), SealingError> {
+        self.key_of(owner, record).await.map(drop)
     }
 
     /// Seals the numbers of a load of own stock under a key of their own, in their order.
@@ -205,9 +221,9 @@ impl Sealing {
         &self,
         offer: OfferId,
         numbers: Vec<Number>,
-        record: impl AsyncFnOnce(MakeSealKey) -> Result<(), Refused>,
+        record: RecordMade,
     ) -> Result<Vec<LoadedNumber>, SealingError> {
-        let key = self.make(KeyOwner::Load(offer), record).await?;
+        let key = self.key_of(KeyOwner::Load(offer), record).await?;
         let (place, sealing) = (self.place(Purpose::Number, None), self.clone());
         // Some tens of milliseconds for a full load.
         let sealed = tokio::task::spawn_blocking(move || {
@@ -250,29 +266,32 @@ impl Sealing {
         key.map(Some).ok_or_else(|| StorageError::Missing { path: path() }.into())
     }
 
-    /// The key of an owner; one that has none gets one, whose making `record` writes down.
+    /// The key of an owner; one that has none gets one, whose making `record` writes down. A load gets
+    /// one of its own each time. The making goes on where its caller is dropped: what the ledger has is
+    /// known here then too.
     async fn key_of(
         &self,
         owner: KeyOwner,
-        record: impl AsyncFnOnce(MakeSealKey) -> Result<(), Refused>,
+        record: RecordMade,
     ) -> Result<SealingKey, SealingError> {
-        if let Some(key) = self.known(owner).await? {
+        let is_load = matches!(owner, KeyOwner::Load(_));
+        if let Some(key) = self.known(owner).await?.filter(|_| !is_load) {
             return Ok(key);
         }
-        let _making = self.0.making.lock().await;
-        // Another one may have made it meanwhile.
-        if let Some(key) = self.known(owner).await? {
-            return Ok(key);
-        }
-        self.make(owner, record).await
+        let sealing = self.clone();
+        let made = tokio::spawn(async move {
+            let _making = sealing.0.making.lock().await;
+            // Another one may have made it meanwhile.
+            if let Some(key) = sealing.known(owner).await?.filter(|_| !is_load) {
+                return Ok(key);
+            }
+            sealing.make(owner, record).await
+        });
+        made.await.map_err(|_| SealingError::CutOff)?
     }
 
     /// Makes a key, which `record` writes down.
-    async fn make(
-        &self,
-        owner: KeyOwner,
-        record: impl AsyncFnOnce(MakeSealKey) -> Result<(), Refused>,
-    ) -> Result<SealingKey, SealingError> {
+    async fn make(&self, owner: KeyOwner, record: RecordMade) -> Result<SealingKey, SealingError> {
         // 1. The file, durable under its name.
         let handle = draw_handle()?;
         let key = self.blocking(move |it| it.keys.make(&it.master, handle, owner)).await?;

@@ -65,21 +65,10 @@ impl Market {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::market::sealing::Sealing;
-    use crate::market::{Threads, folder, seal_keys, start};
+    use crate::market::testing::started;
     use nexnum_engine::command::NameCarrier;
     use nexnum_engine::group::Actor;
-    use nexnum_engine::policy::Policy;
     use tempfile::TempDir;
-
-    fn started(folder: &TempDir) -> (Market, Threads) {
-        folder::init(&folder.path().join("market")).unwrap();
-        let mut opened = folder::open(&folder.path().join("market"), |_| {}).unwrap();
-        seal_keys::settle(&mut opened, &[], Time(1)).unwrap();
-        let sealing = Sealing::open(&opened).unwrap();
-        let started = start(opened, sealing, Policy::default(), 1_000);
-        (started.market, started.threads)
-    }
 
     #[tokio::test]
     async fn a_command_is_sent_until_the_inbox_has_room_or_its_time_is_over() {

@@ -2,13 +2,15 @@
 
 use nexnum_engine::command::{AssignNumber, Placed, Timings};
 use nexnum_engine::event::Charged;
-use nexnum_engine::ids::Number;
+use nexnum_engine::ids::{Number, Token};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::Order;
 use nexnum_engine::reject::Reject;
+use nexnum_engine::sealed::SealedValue;
 
 use super::Orders;
 use crate::market::Refused;
+use crate::market::send::BUSY_PAUSE_MAX;
 use crate::market::sequencer::SendError;
 
 /// A number as its provider gave it.
@@ -39,11 +41,7 @@ impl Orders {
         given: Given<'_>,
     ) -> Result<Result<Placed, Reject>, SendError> {
         let Given { number, external_id, cost, charged, carrier, timings } = given;
-        let sealed = self.market.seal_number(order.id, number).await;
-        let (token, sealed) = sealed.map_err(|error| match Refused::from(error) {
-            Refused::Stopped => SendError::Stopped,
-            Refused::Busy | Refused::Rejected(_) => SendError::Busy,
-        })?;
+        let (token, sealed) = self.seal_until(order, number).await?;
         let command = AssignNumber {
             order: order.id,
             attempt: order.attempt,
@@ -56,5 +54,26 @@ impl Orders {
             timings,
         };
         self.record(order, &command, order.deadline).await
+    }
+
+    /// Seals a number for its order, until its deadline where the key of the day cannot be made.
+    async fn seal_until(
+        &self,
+        order: &Order,
+        number: Number,
+    ) -> Result<(Token, SealedValue), SendError> {
+        loop {
+            let error = match self.market.seal_number(order.id, number).await {
+                Ok(sealed) => return Ok(sealed),
+                Err(error) => Refused::from(error),
+            };
+            if error == Refused::Stopped {
+                return Err(SendError::Stopped);
+            }
+            if self.market.clock.now() >= order.deadline {
+                return Err(SendError::Busy);
+            }
+            tokio::time::sleep(BUSY_PAUSE_MAX).await;
+        }
     }
 }

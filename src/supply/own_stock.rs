@@ -83,8 +83,15 @@ impl Supply {
         // 3. The numbers.
         let StockLoad { cost, price, .. } = load;
         let sealed = self.market.seal_load(offer, load.numbers).await.map_err(Refused::from)?;
+        let key = sealed.first().map(|number| number.sealed.handle);
         let load = LoadStock { offer, cost, price, numbers: sealed };
-        let count = self.market.execute(origin, load).await.map_err(refused)?;
+        let loaded = self.market.execute(origin, load).await;
+        if let (Err(Refused::Rejected(_) | Refused::Busy), Some(key)) = (&loaded, key)
+            && let Err(error) = self.market.discard_load_key(key).await
+        {
+            tracing::warn!(%error, %key, "the key of a load that was refused stays");
+        }
+        let count = loaded.map_err(refused)?;
         Ok(Loaded { offer, count })
     }
 

@@ -1,4 +1,5 @@
-//! Forgetting what came so long ago that it is not to be read any more: the keys of its days.
+//! The keys of days: that of the next one is made in time, and those of days that are past their time
+//! are destroyed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,8 +23,13 @@ pub(super) async fn run(
 ) {
     loop {
         beat.round();
-        if let Some(first_kept) = retention.first_kept(orders.market.clock.now())
-            && let Err(error) = orders.market.forget_days_before(first_kept).await
+        let market = &orders.market;
+        if let Err(error) = market.prepare_next_day().await {
+            tracing::warn!(%error, "the key of the next day could not be made");
+        }
+        if let Some(first_kept) = retention.first_kept(market.clock.now())
+            && let Err(error) =
+                market.forget_days_before(first_kept.min(market.first_needed())).await
         {
             // The next look tries again.
             tracing::warn!(%error, "what is past its time could not be forgotten");

@@ -393,7 +393,7 @@ enums! {
         1 Day(day), 2 Identity(account), 3 Money(account), 4 Person(person), 5 Load(offer),
         6 Rental(order), 7 Lookup(quarter)
     }
-    DestroyReason { 1 Retention, 2 Erasure, 3 Lost }
+    DestroyReason { 1 Retention, 2 Erasure, 3 Lost, 4 Unused }
     PaidTo { 1 Account(id), 2 Provider(id) }
     OrderStatus { 1 Escrow, 2 Delivered, 3 Refunded }
     ActivationState {

@@ -11,6 +11,8 @@ pub enum DestroyReason {
     Erasure,
     /// Its file was missing or damaged at a start, and the operator accepted that.
     Lost,
+    /// What it was made for was refused: nothing that is kept is sealed under it.
+    Unused,
 }
 
 /// An event of a key that values are sealed under. None moves money.

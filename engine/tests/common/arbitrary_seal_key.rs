@@ -11,7 +11,8 @@ use super::Rng;
 pub(super) fn command(rng: &mut Rng) -> Command {
     let handle = KeyHandle(rng.below(12).into());
     if rng.once_in(3) {
-        let reasons = [DestroyReason::Retention, DestroyReason::Erasure, DestroyReason::Lost];
+        use DestroyReason as Why;
+        let reasons = [Why::Retention, Why::Erasure, Why::Lost, Why::Unused];
         return Command::DestroySealKey(DestroySealKey { handle, why: rng.pick(&reasons) });
     }
     let which = rng.below(2) as u32;

@@ -8,12 +8,10 @@ use nexnum_engine::time::Time;
 use super::ReadModel;
 
 impl ReadModel {
-    /// When the oldest order was placed that has not ended.
+    /// When the oldest order in memory was placed.
     #[must_use]
-    pub fn oldest_open(&self) -> Option<Time> {
-        let orders = self.orders.pin();
-        let open = orders.values().filter(|order| order.closed_at.is_none());
-        open.map(|order| order.placed_at).min()
+    pub fn oldest_placed(&self) -> Option<Time> {
+        self.orders.pin().values().map(|order| order.placed_at).min()
     }
 
     /// Whether there is or was such an order. One that is not in memory has left it, and is in

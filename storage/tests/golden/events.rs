@@ -59,6 +59,7 @@ fn of_seal_keys() -> Vec<(&'static str, SealKeyEvent)> {
         ("KeyDestroyed Retention", destroyed(DestroyReason::Retention)),
         ("KeyDestroyed Erasure", destroyed(DestroyReason::Erasure)),
         ("KeyDestroyed Lost", destroyed(DestroyReason::Lost)),
+        ("KeyDestroyed Unused", destroyed(DestroyReason::Unused)),
     ]
 }
 
