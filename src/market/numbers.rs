@@ -20,8 +20,12 @@ use super::read_model::ReadModel;
 use super::replay::Decoded;
 use super::sealing::Sealing;
 
-/// Numbers of loads in memory: some 60 MB. The last load is there however long it is.
-const HELD_MAX: usize = 400_000;
+/// Numbers of loads in memory: some 300 MB. The last load is there however long it is.
+const HELD_MAX: usize = 2_000_000;
+
+/// A number that cannot be read now, though it is not forgotten; why is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NumberUnread;
 
 /// The numbers of a load, as they stand in the ledger.
 type Load = Arc<[LoadedNumber]>;
@@ -36,6 +40,8 @@ struct Inner {
     ledger: Reader,
     /// Loads, the one that was looked at last first.
     loads: Mutex<VecDeque<(LoadId, Load)>>,
+    /// Held while a load is read.
+    reading: Mutex<()>,
 }
 
 impl fmt::Debug for Numbers {
@@ -46,49 +52,79 @@ impl fmt::Debug for Numbers {
 
 impl Numbers {
     pub(super) fn new(sealing: Sealing, read_model: Arc<ReadModel>, ledger: Reader) -> Self {
-        Self(Arc::new(Inner { sealing, read_model, ledger, loads: Mutex::default() }))
+        let (loads, reading) = (Mutex::default(), Mutex::default());
+        Self(Arc::new(Inner { sealing, read_model, ledger, loads, reading }))
+    }
+
+    /// The number of an order as it is shown; `None` once it is forgotten, and while it cannot be read,
+    /// which is logged.
+    #[must_use]
+    pub fn of(&self, order: OrderId, assignment: &Assignment) -> Option<Number> {
+        self.read(order, assignment).unwrap_or(None)
     }
 
     /// The number of an order; `None` once it is forgotten. Of a load that is not in memory it is
     /// looked up in the ledger, which may take some milliseconds.
-    #[must_use]
-    pub fn of(&self, order: OrderId, assignment: &Assignment) -> Option<Number> {
+    ///
+    /// # Errors
+    /// [`NumberUnread`].
+    pub fn read(
+        &self,
+        order: OrderId,
+        assignment: &Assignment,
+    ) -> Result<Option<Number>, NumberUnread> {
         if let Some(number) = self.0.read_model.opened(order) {
-            return Some(number);
+            return Ok(Some(number));
         }
         let number = match &assignment.place {
-            NumberPlace::Here(sealed) => self.open(Some(order), sealed),
+            NumberPlace::Here(sealed) => self.open(Some(order), sealed)?,
             NumberPlace::Load(load, index) => {
                 let loaded = self.load(*load)?;
-                self.open(None, &loaded.get(*index as usize)?.sealed)
+                let number = loaded.get(*index as usize).ok_or_else(|| {
+                    tracing::error!(%load, index, "a load of own stock lacks a number");
+                    NumberUnread
+                })?;
+                self.open(None, &number.sealed)?
             }
-        }?;
-        self.0.read_model.keep_opened(order, number);
-        Some(number)
+        };
+        if let Some(number) = number {
+            self.0.read_model.keep_opened(order, number);
+        }
+        Ok(number)
     }
 
-    fn open(&self, order: Option<OrderId>, sealed: &SealedValue) -> Option<Number> {
-        match self.0.sealing.open_held(Purpose::Number, order, sealed) {
-            Ok(opened) => Number::parse(std::str::from_utf8(opened?.expose()).ok()?),
-            Err(error) => {
-                // The ledger's checks leave this to a key that was exchanged.
-                tracing::error!(?order, %error, "a number does not open");
-                None
-            }
-        }
+    fn open(
+        &self,
+        order: Option<OrderId>,
+        sealed: &SealedValue,
+    ) -> Result<Option<Number>, NumberUnread> {
+        let opened = self.0.sealing.open_held(Purpose::Number, order, sealed);
+        // The ledger's checks leave an error to a key that was exchanged.
+        let opened = opened.map_err(|error| {
+            tracing::error!(?order, %error, "a number does not open");
+            NumberUnread
+        })?;
+        let Some(digits) = opened else { return Ok(None) };
+        let digits = std::str::from_utf8(digits.expose()).ok();
+        digits.and_then(Number::parse).map(Some).ok_or(NumberUnread)
     }
 
-    fn load(&self, id: LoadId) -> Option<Load> {
-        let mut loads = self.0.loads.lock();
-        if let Some(at) = loads.iter().position(|(known, _)| *known == id) {
-            let found = loads.remove(at)?;
-            loads.push_front(found);
-            return loads.front().map(|(_, load)| Arc::clone(load));
+    fn load(&self, id: LoadId) -> Result<Load, NumberUnread> {
+        if let Some(load) = self.held(id) {
+            return Ok(load);
         }
-        drop(loads);
-        let load = self.read(id).unwrap_or_else(|error| {
+        // One after the other: a load that many ask for at once is read once.
+        let _reading = self.0.reading.lock();
+        if let Some(load) = self.held(id) {
+            return Ok(load);
+        }
+        let read = self.read_load(id).map_err(|error| {
             tracing::error!(load = %id, %error, "a load of own stock cannot be read");
-            None
+            NumberUnread
+        })?;
+        let load = read.ok_or_else(|| {
+            tracing::error!(load = %id, "a load of own stock is not in the ledger");
+            NumberUnread
         })?;
         let mut loads = self.0.loads.lock();
         loads.push_front((id, Arc::clone(&load)));
@@ -100,11 +136,22 @@ impl Numbers {
         });
         let fitting = fitting.count();
         loads.truncate(fitting);
-        Some(load)
+        Ok(load)
+    }
+
+    /// A load that is in memory; it counts as looked at last.
+    fn held(&self, id: LoadId) -> Option<Load> {
+        let mut loads = self.0.loads.lock();
+        let at = loads.iter().position(|(known, _)| *known == id)?;
+        if at > 0 {
+            let found = loads.remove(at)?;
+            loads.push_front(found);
+        }
+        loads.front().map(|(_, load)| Arc::clone(load))
     }
 
     /// A load's numbers out of the ledger.
-    fn read(&self, id: LoadId) -> Result<Option<Load>, StorageError> {
+    fn read_load(&self, id: LoadId) -> Result<Option<Load>, StorageError> {
         let Some(at) = self.0.read_model.load_at(id) else { return Ok(None) };
         let Some(row) = self.0.ledger.read(at)?.next() else { return Ok(None) };
         let row = Decoded::from_row(&row?)?;

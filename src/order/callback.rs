@@ -101,7 +101,9 @@ impl Orders {
             self.market.execute(Actor::Worker(provider), received).await.map_err(|refused| {
                 match refused {
                     // So many wait that the sender has to.
-                    Refused::Rejected(Reject::Exhausted(_)) => Refusal::Busy,
+                    Refused::Rejected(Reject::Exhausted(_) | Reject::UnknownSealKey) => {
+                        Refusal::Busy
+                    }
                     refused => refused.into(),
                 }
             })?;

@@ -109,7 +109,7 @@ impl Orders {
         let mut refused = BTreeSet::new();
         loop {
             // 1. Whom it is for, and whether it has come before, to any buyer of the number.
-            let orders = self.holders(posted);
+            let orders = self.holders(posted)?;
             let now = self.market.clock.now();
             let order = match self.holder(&orders, posted, &message) {
                 Ok(order) => order,
@@ -143,6 +143,7 @@ impl Orders {
                 Ok(_) => return Ok(self.ingested(order.id, digest, awaited)),
                 Err(Refused::Rejected(Reject::DuplicateMessage)) => refused.insert(digest),
                 Err(Refused::Rejected(Reject::UnknownOrder)) => return Err(Refusal::NoHolder),
+                Err(Refused::Rejected(Reject::UnknownSealKey)) => return Err(Refusal::Busy),
                 Err(refusal) => return Err(refusal.into()),
             };
         }
@@ -200,7 +201,8 @@ impl Orders {
         report: &StatusReport,
         look: Look,
     ) -> Result<ExternalState, Unseen> {
-        if misfit::is_of_another(self.number_of(asked), report.number) {
+        let own = self.number_of(asked).map_err(|_| Unseen::Busy)?;
+        if misfit::is_of_another(own, report.number) {
             let text = "the reply is about another number than was asked for";
             return Err(Unseen::Provider(ProviderError::new(ErrorKind::Unmapped, false, text)));
         }
@@ -332,6 +334,8 @@ impl Orders {
         match self.record(order, &command, self.market.clock.now().plus_ms(INGEST_MS)).await {
             Err(SendError::Busy | SendError::Stopped) => Err(Unseen::Busy),
             Ok(Ok(_) | Err(Reject::DuplicateMessage | Reject::UnknownOrder)) => Ok(()),
+            // Its key was destroyed meanwhile: the next look seals it under another.
+            Ok(Err(Reject::UnknownSealKey)) => Err(Unseen::Busy),
             Ok(Err(Reject::Exhausted(_))) => self.keep_over(connected, order, digest, said).await,
             Ok(Err(reject)) => {
                 let text = format!("a message was refused: {}", reject.code());
@@ -364,12 +368,16 @@ impl Orders {
     }
 
     /// The orders in memory on a number, newest first.
-    fn holders(&self, posted: Posted) -> Vec<Received> {
+    fn holders(&self, posted: Posted) -> Result<Vec<Received>, Refusal> {
         let token = self.market.sealing.token(posted.number);
         let holders = self.market.read_model.holders(posted.provider, token).into_iter().rev();
-        let holders = holders.filter_map(|id| Received::of(&self.market, id));
-        // A token only leads to a number: two may share one.
-        holders.filter(|order| self.number_of(order) == Some(posted.number)).collect()
+        let mut found = Vec::new();
+        for order in holders.filter_map(|id| Received::of(&self.market, id)) {
+            // A token only leads to a number: two may share one.
+            let number = self.number_of(&order).map_err(|_| Refusal::Busy)?;
+            found.extend((number == Some(posted.number)).then_some(order));
+        }
+        Ok(found)
     }
 
     /// The one of these orders that a message is for: of those that were there when it came.

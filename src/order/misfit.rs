@@ -11,6 +11,7 @@ use super::Orders;
 use super::doubt::{Numberless, PurchaseGivenUp, Window};
 use super::orphan::LostOrphan;
 use crate::attention::AttentionKind;
+use crate::market::numbers::NumberUnread;
 use crate::provider::connected::{Connected, Failure};
 
 /// Why a purchase is not sold to an order, whether it was answered so or a list shows it.
@@ -49,8 +50,12 @@ pub(super) fn is_of_another(own: Option<Number>, number: GivenNumber) -> bool {
 
 impl Orders {
     /// The number that an order has, as long as it is not forgotten.
-    pub(crate) fn number_of(&self, order: &Order) -> Option<Number> {
-        self.market.numbers.of(order.id, order.assignment.as_ref()?)
+    ///
+    /// # Errors
+    /// It cannot be read now.
+    pub(crate) fn number_of(&self, order: &Order) -> Result<Option<Number>, NumberUnread> {
+        let assignment = order.assignment.as_ref();
+        assignment.map_or(Ok(None), |given| self.market.numbers.read(order.id, given))
     }
 
     /// The number of a purchase that was made for an order, or why it is not sold.

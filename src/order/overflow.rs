@@ -68,13 +68,18 @@ impl Orders {
         (sender, text): (&str, &str),
         failure: CallbackFailure,
     ) -> Result<bool, Unseen> {
-        let Some(number) = self.number_of(order) else { return Ok(false) };
+        if order.assignment.is_none() {
+            return Ok(false);
+        }
+        let number = self.number_of(order).map_err(|_| Unseen::Busy)?;
+        // One that is forgotten keeps no message from the operator.
+        let number = number.map_or_else(String::new, |number| format!("+{number}"));
         if self.market.read_model.callbacks(|callbacks| callbacks.with_key(key).is_some()) {
             return Ok(false);
         }
         let service = self.market.catalog.service(order.product.service);
         let posted = PostedMessage {
-            number: format!("+{number}"),
+            number,
             sender: sender.to_owned(),
             text: text.to_owned(),
             id: None,

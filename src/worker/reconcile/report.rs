@@ -155,7 +155,7 @@ impl Reconciler {
                 let window = Window { since: order.placed_at, until: Time(u64::MAX) };
                 bought.entry(order.id).or_insert((order.product, window));
             }
-            if let Some(number) = self.orders.number_of(&order) {
+            if let Ok(Some(number)) = self.orders.number_of(&order) {
                 numbers.note(number);
             }
         }
