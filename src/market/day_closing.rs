@@ -38,7 +38,7 @@ impl Market {
     /// # Errors
     /// [`DayCloseError`]: the days before that one are closed.
     pub async fn close_days(&self, now: Time) -> Result<Option<ClosedDay>, DayCloseError> {
-        self.pass_open_batch().await;
+        self.pass_open_batch(now).await?;
         loop {
             let looked = self.history.with_tables(move |tables| look(tables, now)).await?;
             let (last, Some(next)) = looked else { return Ok(looked.0) };
@@ -51,9 +51,13 @@ impl Market {
 
     /// Waits for a batch that was begun before now: it may be of a day that is over. What is refused
     /// is answered after the batch that it was decided in, and a root of no rows is always refused.
-    async fn pass_open_batch(&self) {
+    async fn pass_open_batch(&self, now: Time) -> Result<(), DayCloseError> {
         let closed = ClosedDay { day: 0, root: [0; 32], rows: 0 };
-        let _refused = self.execute(Origin::SYSTEM, CloseDay { closed }).await;
+        match self.execute(Origin::SYSTEM, CloseDay { closed }).await {
+            Ok(_) | Err(Refused::Rejected(_)) => Ok(()),
+            // That batch may be under way still: the next look tries again.
+            Err(why) => Err(DayCloseError::Refused { day: now.day(), why }),
+        }
     }
 }
 
@@ -68,4 +72,29 @@ fn look(tables: &HistoryTables, now: Time) -> Result<Looked, StorageError> {
         ClosedDay { day, root, rows }
     });
     Ok((last, next.filter(|next| next.over_at() <= now)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::market::testing::started;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_day_is_not_closed_while_an_open_batch_cannot_be_waited_for() {
+        let folder = TempDir::new().unwrap();
+        let (market, threads) = started(&folder);
+        let handle = market.handle.full_for(Duration::from_secs(30));
+        let busy = Market { handle, ..market.clone() };
+        let now = market.clock.now();
+        let refused = busy.close_days(now).await.unwrap_err();
+        let expected = DayCloseError::Refused { day: now.day(), why: Refused::Busy };
+        assert_eq!(format!("{refused:?}"), format!("{expected:?}"));
+        market.close_days(now).await.unwrap();
+        drop((busy, market));
+        threads.stop().unwrap();
+    }
 }
