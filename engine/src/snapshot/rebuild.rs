@@ -175,6 +175,8 @@ impl Rebuilt {
     fn insert_pool(&mut self, id: OfferId, numbers: Vec<StockNumber>) -> Result<(), String> {
         let own = self.state.offer(id).map(|offer| self.state.providers[offer.provider].kind);
         check(own == Some(ProviderKind::Own), || format!("the pool of offer {id} has no offer"))?;
+        let loaded = numbers.iter().all(|number| number.load <= self.seen.load);
+        check(loaded, || format!("the pool of offer {id} has a number of no load"))?;
         let first_held = self.state.held.len();
         self.state.held.extend(numbers.iter().map(|number| (number.token, id)));
         let is_new = self.state.held.len() == first_held + numbers.len();
@@ -363,11 +365,15 @@ impl Rebuilt {
         let Some(assignment) = &order.assignment else { return Ok(()) };
         match state.providers[order.provider].kind {
             ProviderKind::Driven => {
+                let is_given = assignment.stock().is_none();
+                check(is_given, || format!("order {id} has a number of own stock"))?;
                 let key = (order.provider, assignment.external_id.clone());
                 let before = state.purchases.insert(key, id);
                 check(before.is_none(), || format!("order {id} has the purchase of another"))
             }
             ProviderKind::Own => {
+                let held = assignment.stock().is_some_and(|number| number.load <= self.seen.load);
+                check(held, || format!("order {id} has a number of no load"))?;
                 state.holders.insert((order.provider, assignment.token, id));
                 if order.closed_at.is_some() {
                     return Ok(());
