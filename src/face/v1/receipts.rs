@@ -17,7 +17,7 @@ use crate::market::receipt::{DayRoot, DayRootPage, OrderReceipt};
 
 /// Bytes of a receipt: an order with all the messages that it may have, in the longest rows, is
 /// below this.
-const RECEIPT_LEN_MAX: usize = 1 << 20;
+const RECEIPT_LEN_MAX: usize = 2 << 20;
 
 pub(super) const GET: Operation = Operation::new(
     "getOrderReceipt",
@@ -47,9 +47,10 @@ pub(super) const GET: Operation = Operation::new(
      it against the roots of the days that `GET /api/v1/day-roots` lists, without a server and \
      without a key: give both to whom you want to prove the order. The records of a day that is not \
      closed yet have no `proof`: ask again once its root is published, soon after midnight UTC.\n\n\
-     A receipt proves that what it shows was recorded when it says. It has the number and the \
-     messages of the order, and what the number cost the market; of other orders it has hashes \
-     alone. A message that came after a refund is not in it.",
+     A receipt proves that what it shows was recorded when it says. It has the messages of the \
+     order, the number if a provider gave it, and what the number cost the market; of other orders \
+     it has hashes alone. A message that came after the order's end is not in it, nor what is past \
+     its time and forgotten.",
 )
 .path(&[orders::ID])
 .problems(&[Code::InternalError, Code::Overloaded]);

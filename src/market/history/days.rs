@@ -40,7 +40,7 @@ fn shown_to_buyer(event: &Event) -> Option<OrderId> {
 
 fn of_order(event: &OrderEvent) -> Option<OrderId> {
     match event {
-        // The order was refunded: what came later is not for its buyer to read.
+        // What came after the order's end: of most orders it is not for their buyers to read.
         OrderEvent::MessageReceived(receipt) if receipt.late => None,
         // What becomes of the number when the order is over.
         OrderEvent::NumberQuarantined { .. } => None,

@@ -103,7 +103,7 @@ fn of_head(head: &Head) -> String {
         Actor::Worker(provider) => format!("provider {provider}"),
     };
     let request = head.origin.request.as_ref();
-    let request = request.map_or(String::new(), |request| format!(", request {request}"));
+    let request = request.map_or(String::new(), |request| format!(", request {request:?}"));
     format!("by {by} at {}{request}", rfc3339(head.at))
 }
 
@@ -216,7 +216,7 @@ mod tests {
         asked.origin.request = Some("r-1".into());
         assert_eq!(
             words(&ReadRecord::Head(asked)),
-            "by key 3 at 2026-11-27T09:30:00.000Z, request r-1"
+            r#"by key 3 at 2026-11-27T09:30:00.000Z, request "r-1""#
         );
         let told = words(&ReadRecord::Head(head(Actor::Worker(ProviderId(2)))));
         assert_eq!(told, "by provider 2 at 2026-11-27T09:30:00.000Z");
