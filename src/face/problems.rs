@@ -58,12 +58,7 @@ pub(super) fn of_reject(reject: Reject) -> Problem {
             plain(S::CONFLICT, "The order is being reconciled").retryable()
         }
         Reject::DuplicateMessage => plain(S::CONFLICT, "The message is known"),
-        Reject::DuplicateNumber(index) => {
-            plain(S::CONFLICT, "A number is in stock already").param("numbers").detail(format!(
-                "numbers[{index}] stands twice in the load, or is in stock, at rest or in use for \
-                 this service, whatever its operator: leave it out; nothing was loaded"
-            ))
-        }
+        Reject::DuplicateNumber(index) => duplicate_number(&format!("numbers[{index}]")),
         Reject::DuplicateKey => plain(S::CONFLICT, "The key is issued already"),
         Reject::DuplicateOffer => plain(S::CONFLICT, "The offer is listed already").retryable(),
         Reject::WrongProviderKind => plain(S::CONFLICT, "The provider is of another kind"),
@@ -81,6 +76,16 @@ pub(super) fn of_reject(reject: Reject) -> Problem {
                 .detail(format!("this market holds no more {what}: ask its operator"))
         }
     }
+}
+
+/// A number of a load that is there already, as it is named.
+pub(super) fn duplicate_number(named: &str) -> Problem {
+    Problem::new(StatusCode::CONFLICT, "duplicate_number", "A number is in stock already")
+        .param("numbers")
+        .detail(format!(
+            "{named} stands twice in the load, or is in stock, at rest or in use for this service, \
+             whatever its operator: leave it out; nothing was loaded"
+        ))
 }
 
 /// How long the engine lets a field be.

@@ -95,14 +95,7 @@ fn refused(catalog: &Catalog, refusal: LoadRefusal) -> Problem {
                  out, or load it for its own country; nothing was loaded"
             ))
         }
-        LoadRefusal::Duplicate { number } => {
-            let title = "A number is in stock already";
-            let conflict = Problem::new(StatusCode::CONFLICT, "duplicate_number", title);
-            conflict.param("numbers").detail(format!(
-                "+{number} stands twice in the load, or is in stock, at rest or in use for this \
-                 service, whatever its operator: leave it out; nothing was loaded"
-            ))
-        }
+        LoadRefusal::Duplicate { number } => problems::duplicate_number(&format!("+{number}")),
         LoadRefusal::Refused(refused) => problems::of_refused(refused),
     }
 }
