@@ -15,7 +15,7 @@ use super::search::{KEY_ENV, NO_KEY};
 use crate::json;
 use crate::market::receipt::{DayRootPage, OrderReceipt, prove};
 
-/// Bytes of a document that is read: a receipt has a megabyte at most, the roots of a century three.
+/// Bytes of a document that is read: a receipt has two megabytes at most, the roots of a century three.
 const DOCUMENT_LEN_MAX: u64 = 16 << 20;
 
 /// What `receipt` takes.

@@ -1,9 +1,8 @@
 //! The numbers of activations, opened for those who may read them.
 //!
 //! Promises: a number is opened when it is looked at first, and in memory in clear while its order is
-//! open and no longer. Of own stock, whose
-//! numbers stand in the ledger with their load, the loads that were looked at last are in memory as
-//! they are there, sealed.
+//! open and no longer. Of own stock, whose numbers stand in the ledger with their load, the loads
+//! that were looked at last are in memory as they are there, sealed.
 
 use std::collections::VecDeque;
 use std::fmt;

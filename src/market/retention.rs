@@ -1,12 +1,9 @@
 //! How long messages, callbacks and providers' numbers can be read, and the end of that: the keys of
 //! their days are destroyed.
 
-use nexnum_engine::sealed::KeyHandle;
 use std::num::NonZeroU32;
 
-use nexnum_engine::command::DestroySealKey;
 use nexnum_engine::event::DestroyReason;
-use nexnum_engine::group::Origin;
 use nexnum_engine::time::Time;
 use serde::{Deserialize, Serialize};
 
@@ -59,20 +56,15 @@ impl Market {
     pub async fn forget_days_before(&self, first_kept: u32) -> Result<(), SealingError> {
         let mut failed = Ok(());
         for (handle, day) in self.sealing.days_before(first_kept) {
-            match self.forget_day(handle).await {
-                Ok(()) => tracing::info!(day, key = %handle, "what came on a day is forgotten"),
+            match self.destroy_key(handle, DestroyReason::Retention).await {
+                Ok(()) => {
+                    self.metrics.day_forgotten();
+                    tracing::info!(day, key = %handle, "what came on a day is forgotten");
+                }
                 Err(error) => failed = Err(error),
             }
         }
         failed
-    }
-
-    async fn forget_day(&self, handle: KeyHandle) -> Result<(), SealingError> {
-        let command = DestroySealKey { handle, why: DestroyReason::Retention };
-        self.execute(Origin::SYSTEM, command).await.map_err(SealingError::Refused)?;
-        self.sealing.destroy(handle).await?;
-        self.metrics.day_forgotten();
-        Ok(())
     }
 }
 

@@ -38,12 +38,16 @@ impl Market {
         self.sealing.seal_load(offer, numbers, self.record_made()).await
     }
 
-    /// Destroys the key of a load that was refused: nothing that was sealed under it is kept.
+    /// Destroys a key: its end is in the ledger before its file goes.
     ///
     /// # Errors
-    /// [`SealingError`]: it stays, as does all that is sealed under it, which is nothing.
-    pub async fn discard_load_key(&self, handle: KeyHandle) -> Result<(), SealingError> {
-        let command = DestroySealKey { handle, why: DestroyReason::Unused };
+    /// [`SealingError`]: it stays, or the next start destroys its file.
+    pub async fn destroy_key(
+        &self,
+        handle: KeyHandle,
+        why: DestroyReason,
+    ) -> Result<(), SealingError> {
+        let command = DestroySealKey { handle, why };
         self.execute(Origin::SYSTEM, command).await.map_err(SealingError::Refused)?;
         self.sealing.destroy(handle).await
     }

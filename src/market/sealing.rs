@@ -3,8 +3,8 @@
 //! Promises: an owner's key is durable in its file, and its making in the ledger, before anything is
 //! sealed under it; an owner has one key at a time, and a load of own stock one of its own. The keys
 //! of days and loads are in memory while they live, so that a message or a number is sealed and
-//! opened without a look at the disk. When keys end is left to
-//! others ([`super::seal_keys`] at a start).
+//! opened without a look at the disk. When keys end is left to others ([`super::seal_keys`] at a
+//! start, [`super::retention`]).
 
 use std::fmt;
 use std::pin::Pin;
@@ -255,8 +255,11 @@ impl Sealing {
         self.0.held.pin().get(&handle).cloned()
     }
 
-    /// The key of an owner, if it has one.
+    /// The key of an owner, if it has one; of a load none, since each has one of its own.
     async fn known(&self, owner: KeyOwner) -> Result<Option<SealingKey>, SealingError> {
+        if matches!(owner, KeyOwner::Load(_)) {
+            return Ok(None);
+        }
         let Some(handle) = self.0.owners.pin().get(&owner).copied() else { return Ok(None) };
         let key = match self.held(handle) {
             Some(key) => Some(key),
@@ -266,23 +269,21 @@ impl Sealing {
         key.map(Some).ok_or_else(|| StorageError::Missing { path: path() }.into())
     }
 
-    /// The key of an owner; one that has none gets one, whose making `record` writes down. A load gets
-    /// one of its own each time. The making goes on where its caller is dropped: what the ledger has is
-    /// known here then too.
+    /// The key of an owner; one that has none gets one, whose making `record` writes down. The making
+    /// goes on where its caller is dropped: what the ledger has is known here then too.
     async fn key_of(
         &self,
         owner: KeyOwner,
         record: RecordMade,
     ) -> Result<SealingKey, SealingError> {
-        let is_load = matches!(owner, KeyOwner::Load(_));
-        if let Some(key) = self.known(owner).await?.filter(|_| !is_load) {
+        if let Some(key) = self.known(owner).await? {
             return Ok(key);
         }
         let sealing = self.clone();
         let made = tokio::spawn(async move {
             let _making = sealing.0.making.lock().await;
             // Another one may have made it meanwhile.
-            if let Some(key) = sealing.known(owner).await?.filter(|_| !is_load) {
+            if let Some(key) = sealing.known(owner).await? {
                 return Ok(key);
             }
             sealing.make(owner, record).await

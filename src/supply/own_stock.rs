@@ -2,6 +2,7 @@
 
 use nexnum_engine::command::{ListOffers, LoadStock, NameCarrier};
 use nexnum_engine::decide::check_load;
+use nexnum_engine::event::DestroyReason;
 use nexnum_engine::group::Origin;
 use nexnum_engine::ids::{CarrierId, CountryId, Number, OfferId, Product};
 use nexnum_engine::money::Micros;
@@ -87,7 +88,7 @@ impl Supply {
         let load = LoadStock { offer, cost, price, numbers: sealed };
         let loaded = self.market.execute(origin, load).await;
         if let (Err(Refused::Rejected(_) | Refused::Busy), Some(key)) = (&loaded, key)
-            && let Err(error) = self.market.discard_load_key(key).await
+            && let Err(error) = self.market.destroy_key(key, DestroyReason::Unused).await
         {
             tracing::warn!(%error, %key, "the key of a load that was refused stays");
         }
