@@ -1,4 +1,4 @@
-//! Digests that stand for requests, references and messages in the ledger.
+//! Digests of what is no secret, and signatures of callbacks.
 
 use sha2::{Digest, Sha256};
 

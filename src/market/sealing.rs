@@ -135,6 +135,18 @@ impl Sealing {
         self.0.index.digest(Indexed::Payment, &[rail.as_bytes(), reference.as_bytes()])
     }
 
+    /// The key of the digests that callbacks are known by.
+    #[must_use]
+    pub fn index(&self) -> &IndexKey {
+        &self.0.index
+    }
+
+    /// The key of the digests that messages and requests are known by.
+    #[must_use]
+    pub fn lookup(&self) -> &LookupKey {
+        &self.0.lookup
+    }
+
     /// What stands for a number.
     #[must_use]
     pub fn token(&self, number: Number) -> Token {

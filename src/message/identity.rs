@@ -1,4 +1,4 @@
-//! Whether a message has come before: its identity, as a digest that the ledger keeps.
+//! Whether a message has come before: its identity, as a digest under a key, which the ledger keeps.
 //!
 //! Where the source gives an id, the id is the message. Without one an equal text with a code
 //! is the same message, since a source repeats what it sent after an outage; until the buyer
@@ -9,6 +9,7 @@
 
 use nexnum_engine::event::MessageWay;
 use nexnum_engine::time::Time;
+use nexnum_storage::lookup_key::{LookedUp, LookupKey};
 
 use crate::digest;
 
@@ -23,6 +24,8 @@ pub const OCCURRENCES_MAX: u32 = 100;
 /// What of a message makes it the same.
 #[derive(Clone, Copy)]
 pub struct Parts<'a> {
+    /// Under which its digest is.
+    pub key: &'a LookupKey,
     /// The source's own id.
     pub id: Option<&'a str>,
     /// Who sent it.
@@ -116,12 +119,13 @@ impl Look {
 /// The digest of a message that has not come before.
 // Digests are in the ledger: which parts make one does not change.
 pub fn first(parts: &Parts<'_>) -> u128 {
-    let &Parts { id, sender, text, code, has_code: _ } = parts;
+    let &Parts { key, id, sender, text, code, has_code: _ } = parts;
     let (sender, text) = (sender.as_bytes(), text.as_bytes());
+    let digest = |parts: &[&[u8]]| key.digest(LookedUp::Message, parts);
     match (id, code) {
-        (Some(id), _) => digest::of(&[b"message id", id.as_bytes()]),
-        (None, Some(code)) => digest::of(&[b"message", sender, text, code.as_bytes()]),
-        (None, None) => digest::of(&[b"message", sender, text]),
+        (Some(id), _) => digest(&[b"message id", id.as_bytes()]),
+        (None, Some(code)) => digest(&[b"message", sender, text, code.as_bytes()]),
+        (None, None) => digest(&[b"message", sender, text]),
     }
 }
 

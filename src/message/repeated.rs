@@ -1,11 +1,12 @@
-//! What makes a callback the same when it comes again, and when its message came first.
+//! What makes a callback the same when it comes again, and when its message came first. Its digest
+//! is under the key that never changes: a source's id is the same at any time.
 //!
 //! Promises: a source's id is the same at any time; without one, equal texts are one message as
 //! long as each comes soon after the one before. Leaves to others: which callbacks are known.
 
 use nexnum_engine::time::Time;
+use nexnum_storage::index_key::{IndexKey, Indexed};
 
-use crate::digest;
 use crate::json::JsonFault;
 use crate::message::callback::{PostedMessage, number};
 use crate::message::extract;
@@ -17,16 +18,24 @@ const MINUTE_MS: u64 = 60_000;
 /// What makes a callback the same when it comes again: the source's id at its number, else
 /// what it says within the same minute.
 #[must_use]
-pub fn key(read: &Result<PostedMessage, JsonFault>, body: &[u8], now: Time) -> u128 {
+pub fn key(
+    index: &IndexKey,
+    read: &Result<PostedMessage, JsonFault>,
+    body: &[u8],
+    now: Time,
+) -> u128 {
     let minute = (now.0 / MINUTE_MS).to_le_bytes();
-    let Ok(posted) = read else { return digest::of(&[b"callback body", body, &minute]) };
-    key_in(posted, minute)
+    let Ok(posted) = read else {
+        return index.digest(Indexed::Callback, &[b"callback body", body, &minute]);
+    };
+    key_in(index, posted, minute)
 }
 
 /// When a message came first that came at a moment: equal texts, each soon after the one before,
 /// are one. `known` says of a key, with the end of its minute, when its callback came.
 #[must_use]
 pub fn first_came(
+    index: &IndexKey,
     posted: &PostedMessage,
     came: Time,
     known: impl Fn(u128, Time) -> Option<Time>,
@@ -37,7 +46,7 @@ pub fn first_came(
     loop {
         let since = same_since(may_hold_code, first);
         let is_before = |at: &Time| (since..first).contains(at);
-        let mut before = keys_before(posted, since, first);
+        let mut before = keys_before(index, posted, since, first);
         match before.find_map(|(key, end)| known(key, end).filter(is_before)) {
             Some(at) => first = at,
             None => return first,
@@ -61,6 +70,7 @@ fn same_since(may_hold_code: bool, now: Time) -> Time {
 /// The keys of the same message in the minutes before, from a moment on, each with the end of
 /// its minute; none if its id is its key.
 fn keys_before(
+    index: &IndexKey,
     posted: &PostedMessage,
     since: Time,
     now: Time,
@@ -69,37 +79,44 @@ fn keys_before(
     let minutes = minutes.filter(|_| posted.id.is_none());
     minutes.map(|minute| {
         let end = Time((minute + 1) * MINUTE_MS - 1);
-        (key_in(posted, minute.to_le_bytes()), end)
+        (key_in(index, posted, minute.to_le_bytes()), end)
     })
 }
 
-fn key_in(posted: &PostedMessage, minute: [u8; 8]) -> u128 {
+fn key_in(index: &IndexKey, posted: &PostedMessage, minute: [u8; 8]) -> u128 {
     let PostedMessage { number: said, sender, text, id, service: _ } = posted;
     let number = number(posted).map_or_else(|| said.clone(), |number| number.to_string());
+    let digest = |parts: &[&[u8]]| index.digest(Indexed::Callback, parts);
     match id {
-        Some(id) => digest::of(&[b"callback id", number.as_bytes(), id.as_bytes()]),
+        Some(id) => digest(&[b"callback id", number.as_bytes(), id.as_bytes()]),
         None => {
             let (number, sender, text) = (number.as_bytes(), sender.as_bytes(), text.as_bytes());
-            digest::of(&[b"callback", number, sender, text, &minute])
+            digest(&[b"callback", number, sender, text, &minute])
         }
     }
 }
 
 /// What a callback is by its id at its number; `None` without both.
 #[must_use]
-pub fn id_key(posted: &PostedMessage) -> Option<u128> {
-    number(posted).filter(|_| posted.id.is_some()).map(|_| key_in(posted, [0; 8]))
+pub fn id_key(index: &IndexKey, posted: &PostedMessage) -> Option<u128> {
+    number(posted).filter(|_| posted.id.is_some()).map(|_| key_in(index, posted, [0; 8]))
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::sync::LazyLock;
 
     use super::*;
     use crate::message::callback::read;
 
+    fn index() -> &'static IndexKey {
+        static INDEX: LazyLock<IndexKey> = LazyLock::new(|| IndexKey::draw().unwrap());
+        &INDEX
+    }
+
     fn key_of(body: &str, now: u64) -> u128 {
-        key(&read("", body.as_bytes()), body.as_bytes(), Time(now))
+        key(index(), &read("", body.as_bytes()), body.as_bytes(), Time(now))
     }
 
     #[test]
@@ -123,10 +140,13 @@ mod tests {
         let read = read("", body);
         let (now, minute) = (Time(7_230_000), MINUTE_MS);
         let posted = read.as_ref().expect("it can be read");
-        let before: Vec<_> = keys_before(posted, same_since(true, now), now).collect();
+        let before: Vec<_> = keys_before(index(), posted, same_since(true, now), now).collect();
         assert_eq!(before.len(), 60);
-        assert_eq!(before[0], (key(&read, body, Time(3_600_000)), Time(3_659_999)));
-        assert_eq!(before[59], (key(&read, body, Time(7_200_000 - minute)), Time(7_199_999)));
+        assert_eq!(before[0], (key(index(), &read, body, Time(3_600_000)), Time(3_659_999)));
+        assert_eq!(
+            before[59],
+            (key(index(), &read, body, Time(7_200_000 - minute)), Time(7_199_999))
+        );
     }
 
     #[test]
@@ -136,8 +156,8 @@ mod tests {
         let since = same_since(false, now);
         assert_eq!(since, Time(7_110_000));
         let posted = read.as_ref().expect("it can be read");
-        let keys: Vec<_> = keys_before(posted, since, now).map(|(key, _)| key).collect();
-        assert_eq!(keys, [7_080_000, 7_140_000].map(|at| key(&read, body, Time(at))));
+        let keys: Vec<_> = keys_before(index(), posted, since, now).map(|(key, _)| key).collect();
+        assert_eq!(keys, [7_080_000, 7_140_000].map(|at| key(index(), &read, body, Time(at))));
         assert_eq!(same_since(false, Time(5)), Time(0));
     }
 
@@ -146,10 +166,12 @@ mod tests {
         let first = |text: &str, before: &[u64], came: u64| {
             let body = format!(r#"{{"number": "+628100000", "text": "{text}"}}"#);
             let read = read("", body.as_bytes());
-            let keys = before.iter().map(|at| (key(&read, body.as_bytes(), Time(*at)), Time(*at)));
+            let keys = before
+                .iter()
+                .map(|at| (key(index(), &read, body.as_bytes(), Time(*at)), Time(*at)));
             let known: BTreeMap<_, _> = keys.collect();
             let posted = read.as_ref().expect("it can be read");
-            first_came(posted, Time(came), |key, _| known.get(&key).copied()).0
+            first_came(index(), posted, Time(came), |key, _| known.get(&key).copied()).0
         };
         let each: Vec<_> = (10..20).map(|minute| minute * MINUTE_MS + 500).collect();
         assert_eq!(first("Tap to log in", &each, 20 * MINUTE_MS), each[0]);

@@ -13,6 +13,7 @@ use crate::message::fit::fit;
 use crate::message::identity::Parts;
 use crate::message::named::{self, Naming};
 use crate::message::unseen::is_placeholder;
+use nexnum_storage::lookup_key::LookupKey;
 use nexnum_storage::said::Said;
 
 /// A message as its source gave it; a sender or text that the source does not have is empty.
@@ -42,8 +43,8 @@ pub(super) fn polled(message: &ReceivedMessage) -> Arrived<'_> {
     Arrived { external_id: message.external_id.as_deref(), sender, text, code: Some(code) }
 }
 
-/// What makes a message the same, and what an order keeps of it.
-pub(super) fn read<'a>(message: &Arrived<'a>) -> (Parts<'a>, Readable<'a>) {
+/// What makes a message the same, by its digest under a key, and what an order keeps of it.
+pub(super) fn read<'a>(key: &'a LookupKey, message: &Arrived<'a>) -> (Parts<'a>, Readable<'a>) {
     let &Arrived { external_id, sender, text, code } = message;
     let mut readable = extract::read(text, code.unwrap_or_default(), sender);
     if readable.text.len() > TEXT_LEN_MAX {
@@ -55,7 +56,7 @@ pub(super) fn read<'a>(message: &Arrived<'a>) -> (Parts<'a>, Readable<'a>) {
         }
     }
     let has_code = !readable.code.is_empty();
-    (Parts { id: external_id, sender, text, code, has_code }, readable)
+    (Parts { key, id: external_id, sender, text, code, has_code }, readable)
 }
 
 /// False for a message without a word, and for what stands in its place.
@@ -94,8 +95,14 @@ fn clipped(text: &str, len_max: usize) -> &str {
 #[cfg(test)]
 mod tests {
     use nexnum_engine::catalog::Catalog;
+    use nexnum_engine::sealed::KeyHandle;
+    use nexnum_storage::sealed::SealingKey;
 
     use super::*;
+
+    fn key() -> LookupKey {
+        LookupKey::of(&SealingKey::new(KeyHandle(1), [7; 32].into()))
+    }
 
     fn message(id: &str, sender: &str, text: &str, code: &str) -> ReceivedMessage {
         let part = |text: &str| (!text.is_empty()).then(|| text.to_owned());
@@ -109,7 +116,7 @@ mod tests {
 
     fn taken(message: &ReceivedMessage) -> Said {
         let polled = polled(message);
-        said(polled.sender, &read(&polled).1)
+        said(polled.sender, &read(&key(), &polled).1)
     }
 
     #[test]
@@ -123,14 +130,14 @@ mod tests {
         let long = taken(&message("", &"ü".repeat(80), &"é".repeat(1_500), ""));
         assert_eq!((long.sender.len(), long.text.len()), (100, 2_000));
         let empty = message("1", "Telegram", "", "");
-        assert!(!says(&read(&polled(&empty)).1));
+        assert!(!says(&read(&key(), &polled(&empty)).1));
         let blank = message("1", "Telegram", " \u{200b}\n", "");
-        assert!(!says(&read(&polled(&blank)).1), "no buyer pays for it");
+        assert!(!says(&read(&key(), &polled(&blank)).1), "no buyer pays for it");
         for [text, code] in [["N/A", ""], ["", "N/A"], ["-", "waiting"], ["", "********"]] {
             let placeholder = message("1", "Telegram", text, code);
-            assert!(!says(&read(&polled(&placeholder)).1), "{text:?} {code:?}");
+            assert!(!says(&read(&key(), &polled(&placeholder)).1), "{text:?} {code:?}");
         }
-        assert!(says(&read(&polled(&message("1", "", "N/A", "48213"))).1));
+        assert!(says(&read(&key(), &polled(&message("1", "", "N/A", "48213"))).1));
     }
 
     #[test]
@@ -146,7 +153,8 @@ mod tests {
             ("", "Telegram", "Welcome back", "", (By::Text, true)),
         ] {
             let message = message(id, sender, text, code);
-            let (parts, readable) = read(&polled(&message));
+            let key = key();
+            let (parts, readable) = read(&key, &polled(&message));
             let arrival = arrival(MessageWay::Status, &parts, &readable, telegram);
             assert_eq!((arrival.identity, arrival.names_service), expected, "{text:?}");
             assert_eq!((arrival.way, arrival.kind), (MessageWay::Status, MessageKind::Sms));

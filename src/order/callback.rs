@@ -92,7 +92,7 @@ impl Orders {
         let sealed = self.market.seal_of_day(Purpose::CallbackBody, None, &stored).await;
         let received = ReceiveCallback {
             provider,
-            key: repeated::key(&read, body, self.market.clock.now()),
+            key: repeated::key(self.market.sealing.index(), &read, body, self.market.clock.now()),
             content_type: content_type.into(),
             sealed: sealed.map_err(|error| Refusal::from(Refused::from(error)))?,
             failure: None,
@@ -296,7 +296,8 @@ impl Orders {
             let came = if posted.id.is_some() { kept? } else { kept.unwrap_or(now) };
             // A source that was refused tries again, also in another minute. Of one that is
             // kept no longer the minute is known.
-            Some(repeated::first_came(posted, came, |key, end| {
+            let index = self.market.sealing.index();
+            Some(repeated::first_came(index, posted, came, |key, end| {
                 let known = callbacks.with_key(key)?;
                 Some(callbacks.get(known).map_or(end, |kept| kept.received_at))
             }))

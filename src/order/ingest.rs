@@ -105,7 +105,7 @@ impl Orders {
         message: Arrived<'_>,
         callback: Option<CallbackId>,
     ) -> Result<Ingested, Refusal> {
-        let (parts, readable) = read(&message);
+        let (parts, readable) = read(self.market.sealing.lookup(), &message);
         let mut refused = BTreeSet::new();
         loop {
             // 1. Whom it is for, and whether it has come before, to any buyer of the number.
@@ -206,8 +206,9 @@ impl Orders {
             let text = "the reply is about another number than was asked for";
             return Err(Unseen::Provider(ProviderError::new(ErrorKind::Unmapped, false, text)));
         }
-        let shown: Vec<_> = report.messages.iter().map(|message| read(&polled(message))).collect();
-        let shown: Vec<_> = shown.into_iter().filter(|(_, readable)| says(readable)).collect();
+        let key = self.market.sealing.lookup();
+        let shown = report.messages.iter().map(|message| read(key, &polled(message)));
+        let shown: Vec<_> = shown.filter(|(_, readable)| says(readable)).collect();
         let parts: Vec<_> = shown.iter().map(|(parts, _)| *parts).collect();
         self.end_cancelled(asked.id, report.state).await?;
         let received = report.state == ExternalState::Received;

@@ -12,10 +12,10 @@ use nexnum_engine::sealed::Purpose;
 use super::Orders;
 use super::ingest::Unseen;
 use crate::attention::AttentionKind;
-use crate::digest;
 use crate::market::Refused;
 use crate::message::callback::PostedMessage;
 use crate::provider::connected::Connected;
+use nexnum_storage::index_key::Indexed;
 use nexnum_storage::said::Said;
 
 impl Orders {
@@ -32,7 +32,7 @@ impl Orders {
         said: &Said,
     ) -> Result<(), Unseen> {
         let (id, digest) = (order.id.0.to_le_bytes(), digest.to_le_bytes());
-        let key = digest::of(&[b"message over", &id, &digest]);
+        let key = self.unseen_key(&[b"message over", &id, &digest]);
         let Said { sender, text, code } = said;
         let text = if text.is_empty() { code } else { text };
         let failure = CallbackFailure::TooManyMessages;
@@ -55,8 +55,13 @@ impl Orders {
     /// [`Unseen::Busy`]: it was not kept.
     pub(crate) async fn keep_unread(&self, order: &Order, reply: &str) -> Result<bool, Unseen> {
         let id = order.id.0.to_le_bytes();
-        let key = digest::of(&[b"unread reply", &id, reply.as_bytes()]);
+        let key = self.unseen_key(&[b"unread reply", &id, reply.as_bytes()]);
         self.keep(order, key, ("", reply), CallbackFailure::Unreadable).await
+    }
+
+    /// What a message is known by that no callback brought.
+    fn unseen_key(&self, parts: &[&[u8]]) -> u128 {
+        self.market.sealing.index().digest(Indexed::Callback, parts)
     }
 
     /// Keeps what a provider shows of an order's number, as a message that is posted; false if

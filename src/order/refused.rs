@@ -14,11 +14,11 @@ use nexnum_engine::ids::ProviderId;
 use nexnum_engine::limits::CALLBACK_REFUSED_LEN_MAX;
 use nexnum_engine::sealed::Purpose;
 use nexnum_engine::time::Time;
+use nexnum_storage::index_key::{IndexKey, Indexed};
 
 use super::Orders;
 use super::refused_told::kept_by_provider;
 use crate::attention::{AttentionKind, AttentionSubject};
-use crate::digest;
 use crate::message::callback::{self, PostedMessage};
 use crate::message::repeated;
 
@@ -115,7 +115,7 @@ impl Orders {
             callback::stored(content_type, body, &read, CALLBACK_REFUSED_LEN_MAX);
         let kept = async {
             let sealed = self.market.seal_of_day(Purpose::CallbackBody, None, &stored).await?;
-            let (key, content_type) = (key(body), content_type.into());
+            let (key, content_type) = (key(self.market.sealing.index(), body), content_type.into());
             let failure = Some(failure);
             let received = ReceiveCallback { provider, key, content_type, sealed, failure };
             self.market.execute(Actor::Worker(provider), received).await
@@ -136,7 +136,7 @@ impl Orders {
     ) -> Option<Time> {
         let read_model = &self.market.read_model;
         let of_body = read_model.callbacks(|callbacks| {
-            callbacks.with_key(key(body)).and_then(|known| {
+            callbacks.with_key(key(self.market.sealing.index(), body)).and_then(|known| {
                 let kept = callbacks.get(known).map(|kept| kept.received_at);
                 kept.or_else(|| read_model.lost_callbacks().came(known))
             })
@@ -144,7 +144,7 @@ impl Orders {
         // Without an id an equal one is the same for a while alone.
         let since = repeated::refused_since(came);
         let of_body = of_body.filter(|at| posted.id.is_some() || *at >= since);
-        let of_id = repeated::id_key(posted)
+        let of_id = repeated::id_key(self.market.sealing.index(), posted)
             .and_then(|wanted| self.refused_ids.first_came(&self.market, wanted));
         of_body.into_iter().chain(of_id).min()
     }
@@ -152,7 +152,7 @@ impl Orders {
     /// Settles a refused callback whose body has now come with what it lacked.
     pub(super) async fn settle_refused(&self, origin: &Origin, body: &[u8]) {
         let known = self.market.read_model.callbacks(|callbacks| {
-            let of_body = || callbacks.with_key(key(body));
+            let of_body = || callbacks.with_key(key(self.market.sealing.index(), body));
             let known = (callbacks.refused_len() > 0).then(of_body).flatten()?;
             callbacks.get(known).and_then(|kept| kept.failure).map(|_| known)
         });
@@ -168,6 +168,6 @@ impl Orders {
 
 /// What makes a refused callback the same: never what makes a trusted one the same, so that
 /// none stands in another's place.
-fn key(body: &[u8]) -> u128 {
-    digest::of(&[b"callback refused", body])
+fn key(index: &IndexKey, body: &[u8]) -> u128 {
+    index.digest(Indexed::Callback, &[b"callback refused", body])
 }

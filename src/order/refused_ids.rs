@@ -33,7 +33,7 @@ impl RefusedIds {
             let body = callback_body(&market.sealing, &kept);
             let read = body.map(|body| callback::read(&kept.content_type, body.expose()));
             let posted = read.and_then(Result::ok);
-            let said = posted.and_then(|posted| repeated::id_key(&posted));
+            let said = posted.and_then(|posted| repeated::id_key(market.sealing.index(), &posted));
             known.insert(id, (said, kept.received_at));
         }
         // Oldest first.

@@ -24,6 +24,8 @@ pub enum Indexed {
     Payment,
     /// The key itself.
     Key,
+    /// A callback, by its id or by what it says.
+    Callback,
 }
 
 impl Indexed {
@@ -31,6 +33,7 @@ impl Indexed {
         match self {
             Self::Payment => 1,
             Self::Key => 2,
+            Self::Callback => 3,
         }
     }
 }

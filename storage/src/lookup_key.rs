@@ -16,15 +16,24 @@ const DOMAIN: &[u8] = b"nexnum lookup 1\0";
 
 /// What a token or a digest is of: those of different things never meet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum LookedUp {
+pub enum LookedUp {
     /// A phone number.
     Number,
+    /// A message, by its source's id or by what it says.
+    Message,
+    /// A request's idempotency key.
+    IdempotencyKey,
+    /// A request with an idempotency key, by its operation and its body.
+    Request,
 }
 
 impl LookedUp {
     const fn tag(self) -> u8 {
         match self {
             Self::Number => 1,
+            Self::Message => 2,
+            Self::IdempotencyKey => 3,
+            Self::Request => 4,
         }
     }
 }
@@ -44,6 +53,15 @@ impl LookupKey {
     #[must_use]
     pub fn of(key: &SealingKey) -> Self {
         Self(Zeroizing::new(*key.expose()))
+    }
+
+    /// The digest of the parts: 128 bits of BLAKE3 under the key. Each part has its length before
+    /// it, so that no two lists of parts are the same bytes.
+    #[must_use]
+    pub fn digest(&self, of: LookedUp, parts: &[&[u8]]) -> u128 {
+        let mut digest = [0; 16];
+        keyed(&self.0, (DOMAIN, of.tag()), parts, &mut digest);
+        u128::from_le_bytes(digest)
     }
 
     /// What stands for a number: 64 bits of BLAKE3 under the key.

@@ -12,12 +12,12 @@ use nexnum_engine::event::ShownBy;
 use nexnum_engine::group::{Idempotency, Origin};
 use nexnum_engine::ids::{KeyId, OrderNumber, Product};
 use nexnum_engine::order::Order;
+use nexnum_storage::lookup_key::LookedUp;
 
 use super::offers;
 use super::page::PageQuery;
 use super::state::State;
 use super::wire::{self, As};
-use crate::digest;
 use crate::face::auth::Trader;
 use crate::face::description::code::ProblemCode as Code;
 use crate::face::description::operation::{Operation, PathParam, Reply, Tag};
@@ -85,7 +85,7 @@ pub(super) async fn create(
     mut call: Call,
 ) -> Result<Response, Problem> {
     let body = call.bytes().await?;
-    let idempotency = idempotency(&call, &body)?;
+    let idempotency = idempotency(&state.market, &call, &body)?;
     let wish = parse(&state.market, &body)?;
     let placed = state.orders.place(&trader.origin(&call), trader.account, wish, idempotency).await;
     let placed = placed.map_err(|refusal| refused(refusal, &state.market))?;
@@ -105,11 +105,12 @@ fn refused(refusal: Refusal, market: &Market) -> Problem {
 }
 
 /// The key with a digest of the request, so that the same key with another body is seen.
-fn idempotency(call: &Call, body: &[u8]) -> Result<Option<Idempotency>, Problem> {
+fn idempotency(market: &Market, call: &Call, body: &[u8]) -> Result<Option<Idempotency>, Problem> {
     let key = call.idempotency_key()?;
+    let digest = |of, parts: &[&[u8]]| market.sealing.lookup().digest(of, parts);
     Ok(key.map(|key| Idempotency {
-        key: digest::of(&[b"idempotency", key.as_bytes()]),
-        fingerprint: digest::of(&[b"POST /api/v1/orders", body]),
+        key: digest(LookedUp::IdempotencyKey, &[key.as_bytes()]),
+        fingerprint: digest(LookedUp::Request, &[b"POST /api/v1/orders", body]),
     }))
 }
 

@@ -2,11 +2,21 @@
 
 use super::*;
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use nexnum_engine::sealed::KeyHandle;
+use nexnum_storage::sealed::SealingKey;
 
 const START: Time = Time(1_000_000);
 
+fn key() -> &'static LookupKey {
+    static KEY: LazyLock<LookupKey> =
+        LazyLock::new(|| LookupKey::of(&SealingKey::new(KeyHandle(1), [7; 32].into())));
+    &KEY
+}
+
 fn coded(text: &str) -> Parts<'_> {
-    Parts { id: None, sender: "Telegram", text, code: None, has_code: true }
+    Parts { key: key(), id: None, sender: "Telegram", text, code: None, has_code: true }
 }
 
 fn plain(text: &str) -> Parts<'_> {
@@ -69,10 +79,11 @@ fn is_new(verdict: &Verdict) -> bool {
 fn the_parts_of_an_identity_are_those_that_the_ledger_has() {
     let of = |code| first(&Parts { code, ..coded("code 12345") });
     let parts: [&[u8]; 4] = [b"message", b"Telegram", b"code 12345", b""];
-    assert_eq!(of(None), digest::of(&parts[..3]), "a callback's");
-    assert_eq!(of(Some("")), digest::of(&parts), "a poll's");
+    let digest = |parts| key().digest(LookedUp::Message, parts);
+    assert_eq!(of(None), digest(&parts[..3]), "a callback's");
+    assert_eq!(of(Some("")), digest(&parts), "a poll's");
     let numbered = Parts { id: Some("7"), ..coded("code 12345") };
-    assert_eq!(first(&numbered), digest::of(&[b"message id", b"7"]));
+    assert_eq!(first(&numbered), digest(&[b"message id", b"7"]));
     // Those that come again: written down, for they are in the ledger too.
     let again = digest::of(&[b"message again", &5u128.to_le_bytes(), &2u32.to_le_bytes()]);
     assert_eq!([occurrence(5, 0), occurrence(5, 2)], [5, again]);
