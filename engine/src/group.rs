@@ -4,7 +4,7 @@
 //! one after the other.
 
 use crate::event::Event;
-use crate::ids::{AccountId, KeyId, OrderId, PersonId, ProviderId, Seq};
+use crate::ids::{AccountId, AddressNumber, KeyId, OrderId, PersonId, ProviderId, Seq};
 use crate::time::Time;
 
 /// Who had a command carried out.
@@ -40,6 +40,8 @@ pub struct Origin {
     pub acting_for: Option<ActingFor>,
     /// The id of the request that brought the command, 1 to 64 of `A-Z a-z 0-9 . _ -`.
     pub request: Option<Box<str>>,
+    /// From which of the addresses of its key's account the caller came, where that is recorded.
+    pub address: Option<AddressNumber>,
 }
 
 impl Origin {
@@ -49,7 +51,7 @@ impl Origin {
     /// Of an actor alone.
     #[must_use]
     pub const fn of(actor: Actor) -> Self {
-        Self { actor, acting_for: None, request: None }
+        Self { actor, acting_for: None, request: None, address: None }
     }
 }
 

@@ -47,6 +47,8 @@ ids! {
     /// Which of its account's orders an order is, from 1: small enough for clients that parse no more
     /// than 31 bits.
     OrderNumber(u64);
+    /// Which of the addresses of its account's callers an address is, from 1.
+    AddressNumber(u32);
     /// A received message.
     MessageId(u64);
     /// A callback that came in.

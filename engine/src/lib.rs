@@ -4,6 +4,7 @@
 //! Read `command`, `event`, `decide`, `apply`; the rest is what they speak of.
 
 pub mod activation;
+pub mod addresses;
 mod apply;
 pub mod audit;
 pub mod book;

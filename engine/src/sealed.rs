@@ -8,7 +8,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::ids::{AccountId, OfferId, OrderId, PersonId};
-use crate::limits::{CALLBACK_LEN_MAX, NAME_LEN_MAX, REFERENCE_LEN_MAX, TEXT_LEN_MAX};
+use crate::limits::{
+    ADDRESS_LEN_MAX, CALLBACK_LEN_MAX, NAME_LEN_MAX, REFERENCE_LEN_MAX, TEXT_LEN_MAX,
+};
 
 /// Bytes of the cipher's tag, behind the encrypted text.
 pub const TAG_LEN: usize = 16;
@@ -79,6 +81,8 @@ pub enum Purpose {
     Reference,
     /// An account's or a person's name.
     Name,
+    /// From which address a caller came.
+    CallerAddress,
 }
 
 impl Purpose {
@@ -94,6 +98,7 @@ impl Purpose {
             Self::EndUser => 8,
             Self::Reference => 9,
             Self::Name => 10,
+            Self::CallerAddress => 11,
         }
     }
 
@@ -106,6 +111,7 @@ impl Purpose {
             Self::Address | Self::Reason | Self::EndUser => TEXT_LEN_MAX,
             Self::Number | Self::Name => NAME_LEN_MAX,
             Self::Reference => REFERENCE_LEN_MAX,
+            Self::CallerAddress => ADDRESS_LEN_MAX,
             Self::CallbackBody => CALLBACK_LEN_MAX,
         }
     }

@@ -15,6 +15,7 @@ pub use parts::{
 
 use crate::activation::ActivationState;
 use crate::activation::StockNumber;
+use crate::addresses::Addresses;
 use crate::book::Book;
 use crate::books::Books;
 use crate::callbacks::Callbacks;
@@ -90,6 +91,7 @@ pub struct State {
     /// Where each load of own stock stands in the ledger, with its numbers.
     pub(crate) loads: Table<LoadId, Seq>,
     pub(crate) callbacks: Callbacks,
+    pub(crate) addresses: Addresses,
     pub(crate) seal_keys: SealKeys,
 }
 

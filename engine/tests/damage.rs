@@ -68,7 +68,7 @@ const fn contrary(closing: Closing) -> Closing {
 fn damaged(event: &Event, choice: u64) -> Option<Event> {
     let mut event = event.clone();
     match &mut event {
-        Event::Account(event) => damage_account(event),
+        Event::Account(event) => damage_account(event, choice),
         Event::Offer(event) => damage_offer(event, choice),
         Event::Order(event) => damage_order(event, choice)?,
         Event::Callback(event) => damage_callback(event, choice),
@@ -88,11 +88,15 @@ fn damaged(event: &Event, choice: u64) -> Option<Event> {
 
 const UNKNOWN: AccountId = AccountId(4_000_000);
 
-fn damage_account(event: &mut AccountEvent) {
+fn damage_account(event: &mut AccountEvent, choice: u64) {
     match event {
         AccountEvent::AccountOpened { account, .. } => account.0 += 1,
         AccountEvent::KeyIssued { account, .. } => *account = UNKNOWN,
         AccountEvent::KeyRevoked { key } => key.0 += 1_000_000,
+        AccountEvent::AddressSeen { account, address, .. } => match choice % 2 {
+            0 => *account = UNKNOWN,
+            _ => address.0 += 1,
+        },
     }
 }
 

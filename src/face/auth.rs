@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hyper::header::HeaderValue;
 use nexnum_engine::event::Scope;
 use nexnum_engine::group::{Actor, Origin};
-use nexnum_engine::ids::{AccountId, KeyId};
+use nexnum_engine::ids::{AccountId, AddressNumber, KeyId};
 
 use super::spec::{KeyPlace, QuotaClass, Who};
 use crate::access::Access;
@@ -35,8 +35,9 @@ pub struct Role<C> {
 pub(super) enum Admitted {
     /// Nothing is known of the caller.
     Stranger,
-    /// It has shown a key that works and may call the route.
-    Key(KeyView),
+    /// It has shown a key that works and may call the route; with the number of its address, if that
+    /// is known.
+    Key(KeyView, Option<AddressNumber>),
     /// It has shown the token of a callback, or the one before.
     CallbackSender(TokenAge),
 }
@@ -48,6 +49,8 @@ pub struct Trader {
     pub account: AccountId,
     /// The key that came with the request.
     pub key: KeyId,
+    /// The number of the address that the request came from.
+    address: Option<AddressNumber>,
 }
 
 /// An operator who calls.
@@ -55,6 +58,8 @@ pub struct Trader {
 pub struct Operator {
     /// The key that came with the request.
     pub key: KeyId,
+    /// The number of the address that the request came from.
+    address: Option<AddressNumber>,
 }
 
 impl Trader {
@@ -65,19 +70,20 @@ impl Trader {
 
     /// Who has a call carried out.
     pub(super) fn origin(&self, call: &Call) -> Origin {
-        origin(self.key, call)
+        origin(self.key, self.address, call)
     }
 }
 
 impl Operator {
     /// Who has a call carried out.
     pub(super) fn origin(&self, call: &Call) -> Origin {
-        origin(self.key, call)
+        origin(self.key, self.address, call)
     }
 }
 
-fn origin(key: KeyId, call: &Call) -> Origin {
-    Origin { request: Some(call.request_id().into()), ..Origin::of(Actor::Key(key)) }
+fn origin(key: KeyId, address: Option<AddressNumber>, call: &Call) -> Origin {
+    let request = Some(call.request_id().into());
+    Origin { request, address, ..Origin::of(Actor::Key(key)) }
 }
 
 /// A caller that nothing is asked of.
@@ -101,8 +107,8 @@ pub const TRADER: Role<Trader> = Role {
     key: KeyPlace::Headers,
     quota: QuotaClass::Request,
     caller: |admitted| {
-        let key = admitted.key();
-        Trader { account: key.account, key: key.id }
+        let (key, address) = admitted.key();
+        Trader { account: key.account, key: key.id, address }
     },
 };
 
@@ -111,7 +117,10 @@ pub const OPERATOR: Role<Operator> = Role {
     who: Who::Operator,
     key: KeyPlace::Headers,
     quota: QuotaClass::Request,
-    caller: |admitted| Operator { key: admitted.key().id },
+    caller: |admitted| {
+        let (key, address) = admitted.key();
+        Operator { key: key.id, address }
+    },
 };
 
 /// Senders of callbacks for own stock.
@@ -123,10 +132,10 @@ pub const CALLBACK_SENDER: Role<CallbackSender> = Role {
 };
 
 impl Admitted {
-    /// The key of a caller whose role has one.
-    fn key(self) -> KeyView {
+    /// The key of a caller whose role has one, and the number of its address.
+    fn key(self) -> (KeyView, Option<AddressNumber>) {
         match self {
-            Self::Key(key) => key,
+            Self::Key(key, address) => (key, address),
             Self::Stranger | Self::CallbackSender(_) => {
                 unreachable!("a role that reads its key in the headers admits by it")
             }
@@ -137,7 +146,7 @@ impl Admitted {
     fn token(self) -> TokenAge {
         match self {
             Self::CallbackSender(age) => age,
-            Self::Stranger | Self::Key(_) => {
+            Self::Stranger | Self::Key(..) => {
                 unreachable!("a role that reads its token in the path admits by it")
             }
         }
@@ -178,6 +187,21 @@ impl Auth {
         }
     }
 
+    /// Whether the address of a caller with a key has no number yet.
+    pub(super) const fn lacks_address(admitted: Admitted) -> bool {
+        matches!(admitted, Admitted::Key(_, None))
+    }
+
+    /// The caller with the number of its address, which gets one now if it has none.
+    pub(super) async fn with_address(&self, admitted: Admitted, call: &Call) -> Admitted {
+        match admitted {
+            Admitted::Key(key, None) => {
+                Admitted::Key(key, self.access.addresses.number(key.account, call.peer()).await)
+            }
+            known => known,
+        }
+    }
+
     /// Takes a request from the caller's quota.
     ///
     /// # Errors
@@ -189,7 +213,7 @@ impl Auth {
         call: &Call,
     ) -> Result<(), Problem> {
         match (quota, caller) {
-            (QuotaClass::Request, Admitted::Key(key)) => {
+            (QuotaClass::Request, Admitted::Key(key, _)) => {
                 self.limiter.check(key.id, call.allowance())
             }
             (QuotaClass::Free, _)
@@ -202,7 +226,10 @@ impl Auth {
         let key = key.ok_or_else(|| Problem::unauthorized("the key is unknown or revoked"))?;
         let refusal = match (who, key.scope) {
             (Who::Anyone, _) | (Who::Trader, Scope::Trade) | (Who::Operator, Scope::Admin) => {
-                return Ok(Admitted::Key(key));
+                return Ok(Admitted::Key(
+                    key,
+                    self.access.addresses.known(key.account, call.peer()),
+                ));
             }
             (Who::Trader, Scope::Admin) => {
                 "this is an admin key: buying needs the key of an account"

@@ -104,6 +104,8 @@ impl<C> Stated<C> {
 }
 
 type Start = Box<dyn Fn(&Call) -> Next + Send + Sync>;
+/// A handler that looks at the head, then answers or says how the call goes on.
+type Choose<S, C> = fn(&Arc<S>, C, &Call) -> Result<Next, Problem>;
 
 /// The routes of one face, with the state that its handlers may touch.
 pub struct Routes<S> {
@@ -131,7 +133,8 @@ impl<S: Send + Sync + 'static> Routes<S> {
     pub fn at_once<C: 'static>(self, stated: Stated<C>, run: fn(&S, C, &Call) -> Outcome) -> Self {
         let state = Arc::clone(&self.state);
         self.with(stated, Runs::AtOnce, move |guard, call| {
-            Next::Done(guard.admit_by_head(call).and_then(|caller| run(&state, caller, call)))
+            let caller = guard.admit_by_head(call).map(|admitted| guard.caller(admitted));
+            Next::Done(caller.and_then(|caller| run(&state, caller, call)))
         })
     }
 
@@ -145,9 +148,12 @@ impl<S: Send + Sync + 'static> Routes<S> {
     {
         let state = Arc::clone(&self.state);
         self.with(stated, Runs::Plain, move |guard, call| match guard.admit_by_head(call) {
-            Ok(caller) => {
-                let (state, run) = (Arc::clone(&state), run.clone());
-                Next::plain(move |call| run(state, caller, call))
+            Ok(admitted) => {
+                let (state, guard, run) = (Arc::clone(&state), Arc::clone(guard), run.clone());
+                Next::plain(async move |call| {
+                    let caller = guard.caller(guard.auth.with_address(admitted, &call).await);
+                    run(state, caller, call).await
+                })
             }
             Err(problem) => Next::Done(Err(problem)),
         })
@@ -155,14 +161,25 @@ impl<S: Send + Sync + 'static> Routes<S> {
 
     /// Adds a route whose handler looks at the head, then answers or says how the call goes on.
     #[must_use]
-    pub fn chosen<C: 'static>(
-        self,
-        stated: Stated<C>,
-        choose: fn(&Arc<S>, C, &Call) -> Result<Next, Problem>,
-    ) -> Self {
+    pub fn chosen<C: 'static>(self, stated: Stated<C>, choose: Choose<S, C>) -> Self {
         let state = Arc::clone(&self.state);
         self.with(stated, Runs::Chosen, move |guard, call| {
-            let next = guard.admit_by_head(call).and_then(|caller| choose(&state, caller, call));
+            let admitted = match guard.admit_by_head(call) {
+                Ok(admitted) => admitted,
+                Err(problem) => return Next::Done(Err(problem)),
+            };
+            if Auth::lacks_address(admitted) {
+                // Once an address: the head of what the call records names it.
+                let (state, guard) = (Arc::clone(&state), Arc::clone(guard));
+                return Next::detached(async move |call| {
+                    let caller = guard.caller(guard.auth.with_address(admitted, &call).await);
+                    match choose(&state, caller, &call)? {
+                        Next::Done(outcome) => outcome,
+                        Next::Plain(rest) | Next::Detached(rest) => rest(call).await,
+                    }
+                });
+            }
+            let next = choose(&state, guard.caller(admitted), call);
             next.unwrap_or_else(|problem| Next::Done(Err(problem)))
         })
     }
@@ -182,7 +199,8 @@ impl<S: Send + Sync + 'static> Routes<S> {
                 let (state, guard, run) = (Arc::clone(&state), Arc::clone(guard), run.clone());
                 Next::detached(async move |mut call: Call| {
                     // Charged once the body is there: a refusal need not end the connection.
-                    let caller = guard.admit(admitted, &call)?;
+                    guard.check(admitted, &call)?;
+                    let caller = guard.caller(guard.auth.with_address(admitted, &call).await);
                     if !guard.takes_fields {
                         call.no_fields().await?;
                     }
@@ -237,23 +255,29 @@ struct Guard<C> {
 
 impl<C> Guard<C> {
     /// The caller of a route that reads no body, once all that its head says was checked.
-    fn admit_by_head(&self, call: &Call) -> Result<C, Problem> {
+    fn admit_by_head(&self, call: &Call) -> Result<Admitted, Problem> {
         call.check_declared()?;
-        self.admit(self.look_up(call)?, call)
+        let admitted = self.look_up(call)?;
+        self.check(admitted, call)?;
+        Ok(admitted)
     }
 
     fn look_up(&self, call: &Call) -> Result<Admitted, Problem> {
         self.auth.admit(self.role.who, self.role.key, call)
     }
 
-    /// The caller as the handler is given it: charged, and without a query that the route does
-    /// not take.
-    fn admit(&self, admitted: Admitted, call: &Call) -> Result<C, Problem> {
+    /// Charges the caller, and refuses a query that the route does not take.
+    fn check(&self, admitted: Admitted, call: &Call) -> Result<(), Problem> {
         self.auth.charge(self.role.quota, admitted, call)?;
         if !self.takes_query {
             call.query(&[])?;
         }
-        Ok((self.role.caller)(admitted))
+        Ok(())
+    }
+
+    /// The caller as the handler is given it.
+    fn caller(&self, admitted: Admitted) -> C {
+        (self.role.caller)(admitted)
     }
 }
 

@@ -1,6 +1,7 @@
 //! One request as a handler sees it: path, query, headers, body, each read strictly.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +33,7 @@ pub struct Call {
     pub(super) template: &'static str,
     pub(super) params: PathParams,
     pub(super) request_id: RequestId,
+    pub(super) peer: IpAddr,
     pub(super) body: BodyState,
     pub(super) body_len_max: usize,
     pub(super) body_timeout: Duration,
@@ -84,6 +86,12 @@ impl Call {
     #[must_use]
     pub fn request_id(&self) -> &str {
         self.request_id.as_str()
+    }
+
+    /// The address that the client has connected from.
+    #[must_use]
+    pub const fn peer(&self) -> IpAddr {
+        self.peer
     }
 
     /// The value of `{name}` (or `{*name}`) in the route's template, decoded.
@@ -320,6 +328,7 @@ mod tests {
             template: "/a/{one}/{*two}",
             params,
             request_id: RequestId::Made([b'0'; 16]),
+            peer: IpAddr::from([192, 0, 2, 1]),
             body: BodyState::Taken,
             body_len_max: 0,
             body_timeout: Duration::ZERO,

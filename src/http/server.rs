@@ -5,7 +5,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -128,6 +128,7 @@ fn admit<A: Acceptor>(
             let connection = Arc::new(Connection {
                 server: Arc::clone(server),
                 slot: Arc::new(slot),
+                peer: peer.ip(),
                 framing: Arc::default(),
                 allowance: Arc::default(),
             });
@@ -141,6 +142,7 @@ fn admit<A: Acceptor>(
 struct Connection {
     server: Arc<Server>,
     slot: Arc<Slot>,
+    peer: IpAddr,
     framing: Arc<Framing>,
     allowance: Arc<Allowance>,
 }
@@ -240,6 +242,7 @@ impl Connection {
             template: target.template,
             params,
             request_id: id.clone(),
+            peer: self.peer,
             body: BodyState::Coming(Arriving::new(incoming, &self.framing)),
             body_len_max: target.body_len_max,
             body_timeout: self.server.limits.body_timeout,

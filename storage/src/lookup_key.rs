@@ -25,6 +25,8 @@ pub enum LookedUp {
     IdempotencyKey,
     /// A request with an idempotency key, by its operation and its body.
     Request,
+    /// The address that a caller came from.
+    CallerAddress,
 }
 
 impl LookedUp {
@@ -34,6 +36,7 @@ impl LookedUp {
             Self::Message => 2,
             Self::IdempotencyKey => 3,
             Self::Request => 4,
+            Self::CallerAddress => 5,
         }
     }
 }

@@ -7,6 +7,7 @@
 use nexnum_engine::activation::{
     ActivationState, Assignment, Message, MessageParts, NumberPlace, SealedParts, StockNumber,
 };
+use nexnum_engine::addresses::AccountAddresses;
 use nexnum_engine::book::Book;
 use nexnum_engine::callback::{Callback, CallbackFailure, CallbackOutcome};
 use nexnum_engine::event::{
@@ -19,8 +20,8 @@ use nexnum_engine::event::{
 };
 use nexnum_engine::group::{ActingFor, Actor, Idempotency, KeyUse, Made};
 use nexnum_engine::ids::{
-    AccountId, CallbackId, CarrierId, CountryId, KeyId, LoadId, MessageId, OfferId, OrderId,
-    OrderNumber, PersonId, Product, ProviderId, RailId, Seq, ServiceId, Token,
+    AccountId, AddressNumber, CallbackId, CarrierId, CountryId, KeyId, LoadId, MessageId, OfferId,
+    OrderId, OrderNumber, PersonId, Product, ProviderId, RailId, Seq, ServiceId, Token,
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::{FailReason, Held, Order, OrderRef, OrderStatus, Outlay};
@@ -225,6 +226,7 @@ macro_rules! events {
 
 newtypes!(
     AccountId,
+    AddressNumber,
     CallbackId,
     CountryId,
     KeyId,
@@ -349,6 +351,7 @@ structs! {
     NamedPurchase { provider, external_id, cost, is_orphan }
     WalletRow { kind, amount, order, at }
     SealedValue { handle, nonce, commitment, ciphertext }
+    AccountAddresses { last, known }
 }
 
 enums! {
@@ -433,6 +436,7 @@ enums! {
         26 Rail(id, name),
         27 Load(id, at),
         28 ClosedDay(closed),
+        29 Addresses(account, addresses),
     }
 }
 
@@ -472,6 +476,7 @@ events! {
     115 Ledger(LedgerEvent::ClockStepped)(jump),
     116 Ledger(LedgerEvent::ClockAccepted)(jump),
     117 Ledger(LedgerEvent::DayClosed)(closed),
+    118 Account(AccountEvent::AddressSeen) { account, address, digest, sealed },
     112 SealKey(SealKeyEvent::KeyMade) { handle, owner },
     113 SealKey(SealKeyEvent::KeyDestroyed) { handle, why },
     37 Money(MoneyEvent::RailNamed) { rail, name },

@@ -9,6 +9,7 @@
 //! not record it: that never reads as zero. One that goes on after the last field that is known,
 //! and a tag that is not known, were written by a newer program ([`RecordError::is_newer`]).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Why bytes are not a record.
@@ -269,6 +270,31 @@ impl<T: Wire> Wire for Vec<T> {
             values.push(T::take(input)?);
         }
         Ok(values)
+    }
+}
+
+/// As a list of pairs, in the order of the keys.
+impl<K: Wire + Ord, T: Wire> Wire for BTreeMap<K, T> {
+    fn put(&self, out: &mut Vec<u8>) {
+        (self.len() as u64).put(out);
+        for (key, value) in self {
+            put_frame(out, |out| {
+                key.put(out);
+                value.put(out);
+            });
+        }
+    }
+
+    fn take(input: &mut &[u8]) -> Result<Self, RecordError> {
+        let mut map = Self::new();
+        for (key, value) in <Vec<(K, T)> as Wire>::take(input)? {
+            // There is one way to write it.
+            if map.last_key_value().is_some_and(|(last, _)| *last >= key) {
+                return Err(RecordError::OutOfRange);
+            }
+            map.insert(key, value);
+        }
+        Ok(map)
     }
 }
 

@@ -1,12 +1,30 @@
 //! What an event of accounts or keys does to the state.
 
 use super::dense::next;
+use crate::addresses::Addresses;
 use crate::event::{AccountEvent, Scope};
+use crate::group::{Actor, Origin};
 use crate::ids::OrderNumber;
 use crate::state::{Account, Key, State};
 use crate::time::Time;
 
 impl State {
+    /// From which addresses the callers of accounts came.
+    #[must_use]
+    pub const fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// Holds the caller's address in a group's head against those that its account has.
+    pub(super) fn check_address(&self, origin: &Origin) {
+        let Some(address) = origin.address else { return };
+        let Actor::Key(key) = origin.actor else {
+            panic!("a caller with an address has shown a key");
+        };
+        let key = self.keys.get(key).expect("a caller's key was issued");
+        assert!(self.addresses.was_given(key.account, address), "a caller's address has a number");
+    }
+
     pub(super) fn apply_account(&mut self, at: Time, event: &AccountEvent) {
         match event {
             AccountEvent::AccountOpened { account, name, credit_limit } => {
@@ -29,6 +47,12 @@ impl State {
                 let issued = Key { account: *account, scope: *scope, hash, prefix, revoked: false };
                 self.key_hashes.insert(issued.hash);
                 self.keys.insert(*key, issued);
+            }
+            AccountEvent::AddressSeen { account, address, digest, sealed: _ } => {
+                let is_known = account.0 == 0 || self.accounts.contains(*account);
+                assert!(is_known, "a caller is an account's, or an operator");
+                let is_new = self.addresses.insert(*account, *digest, *address);
+                assert!(is_new, "an address gets the next number of its account, once");
             }
             AccountEvent::KeyRevoked { key } => {
                 let key = self.keys.get_mut(*key).expect("a revoked key was issued");

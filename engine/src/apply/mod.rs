@@ -27,6 +27,7 @@ impl State {
     /// If an event contradicts the state.
     pub fn apply(&mut self, head: &Head, events: &[Event]) {
         self.counters.seq.0 += 1;
+        self.check_address(&head.origin);
         let reply = StoredReply::of(head, self.counters.seq);
         for event in events {
             // Counted first, so that the position names an event that does not fit.

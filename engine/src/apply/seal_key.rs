@@ -26,6 +26,9 @@ impl State {
         match event {
             SealKeyEvent::KeyMade { handle, owner } => {
                 assert!(self.seal_keys.insert(*handle, *owner), "a key is made once");
+                if let KeyOwner::Lookup(_) = owner {
+                    self.addresses.begin_anew();
+                }
             }
             SealKeyEvent::KeyDestroyed { handle, why: _ } => {
                 assert!(self.seal_keys.remove(*handle), "a key that lives is destroyed, once");

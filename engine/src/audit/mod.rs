@@ -227,6 +227,7 @@ pub fn state_hash(state: &State) -> [u8; 32] {
         resting: _,
         loads: _,
         callbacks,
+        addresses: _,
         seal_keys: _,
     } = state;
     (counters, ledger, epoch).hash(&mut hasher);
@@ -262,6 +263,7 @@ fn hash_rows(state: &State, hasher: &mut Canonical) {
     state.seal_keys.iter().for_each(|key| ("sealing key", key).hash(hasher));
     state.loads.iter().for_each(|load| ("load", load).hash(hasher));
     state.closed_day.iter().for_each(|closed| ("closed day", closed).hash(hasher));
+    state.addresses.iter().for_each(|row| ("addresses", row).hash(hasher));
 }
 
 /// What is left at providers, row by row: a table that is empty adds nothing.

@@ -2,6 +2,7 @@
 
 use crate::ids::{AccountId, KeyId};
 use crate::money::Micros;
+use crate::sealed::SealedValue;
 
 /// Opens a customer's account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,4 +29,15 @@ pub struct IssueKey {
 pub struct RevokeKey {
     /// Which.
     pub key: KeyId,
+}
+
+/// Gives the address of an account's caller its number; one that is known has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NumberAddress {
+    /// Whose caller; 0 for operators.
+    pub account: AccountId,
+    /// The digest of the address under the newest key of digests.
+    pub digest: u128,
+    /// The address in words, sealed under the account's identity key.
+    pub sealed: SealedValue,
 }

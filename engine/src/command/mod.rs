@@ -15,7 +15,7 @@ mod reply;
 mod seal_key;
 mod upstream;
 
-pub use account::{IssueKey, OpenAccount, RevokeKey};
+pub use account::{IssueKey, NumberAddress, OpenAccount, RevokeKey};
 pub use callback::{ReceiveCallback, SettleCallback};
 pub use ledger::{AcceptClock, BeginEpoch, CloseDay, OpenLedger, RecordClockStep};
 pub use memory::Pulse;
@@ -31,7 +31,7 @@ pub use seal_key::{DestroySealKey, MakeSealKey};
 pub use upstream::{EndByProvider, EndUpstream, Expire, FindOrphan, NamePurchase, SettleOrphan};
 
 use crate::group::{Idempotency, KeyUse};
-use crate::ids::{AccountId, CallbackId, CarrierId, KeyId, ProviderId};
+use crate::ids::{AccountId, AddressNumber, CallbackId, CarrierId, KeyId, ProviderId};
 
 /// A command that states the type of its answer.
 pub trait Request: Into<Command> {
@@ -85,6 +85,7 @@ commands! {
     OpenAccount => AccountId,
     IssueKey => KeyId,
     RevokeKey => Effect,
+    NumberAddress => AddressNumber,
     Deposit => Effect,
     PayProvider => Effect,
     RegisterProvider => ProviderId,

@@ -1,7 +1,9 @@
 //! What an accepted command answers.
 
 use crate::group::Made;
-use crate::ids::{AccountId, CallbackId, CarrierId, KeyId, OfferId, OrderId, ProviderId};
+use crate::ids::{
+    AccountId, AddressNumber, CallbackId, CarrierId, KeyId, OfferId, OrderId, ProviderId,
+};
 
 /// Offers that were listed; their ids are dense.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +67,8 @@ replies! {
     Account(AccountId),
     /// The key issued.
     Key(KeyId),
+    /// The address numbered or known.
+    Address(AddressNumber),
     /// The provider registered or known.
     Provider(ProviderId),
     /// The carrier named or known.

@@ -1,12 +1,13 @@
 //! Accounts and keys.
 
-use super::check::{bounded, next_id};
-use crate::command::{Effect, IssueKey, OpenAccount, RevokeKey};
+use super::check::{bounded, next_id, sealed_under};
+use crate::command::{Effect, IssueKey, NumberAddress, OpenAccount, RevokeKey};
 use crate::event::{AccountEvent, Event, Scope};
-use crate::ids::{AccountId, KeyId};
+use crate::ids::{AccountId, AddressNumber, KeyId};
 use crate::limits::NAME_LEN_MAX;
 use crate::money::{AMOUNT_MAX, Micros};
 use crate::reject::Reject;
+use crate::sealed::{KeyOwner, Purpose};
 use crate::state::State;
 
 pub(super) fn open(
@@ -69,4 +70,26 @@ pub(super) fn revoke_key(
     }
     events.push(Event::Account(AccountEvent::KeyRevoked { key }));
     Ok(Effect::Done)
+}
+
+pub(super) fn number_address(
+    state: &State,
+    NumberAddress { account, digest, sealed }: &NumberAddress,
+    events: &mut Vec<Event>,
+) -> Result<AddressNumber, Reject> {
+    let (account, digest) = (*account, *digest);
+    if account != AccountId(0) && !state.accounts.contains(account) {
+        return Err(Reject::UnknownAccount);
+    }
+    if let Some(known) = state.addresses.number(account, digest) {
+        return Ok(known);
+    }
+    if !sealed.fits(Purpose::CallerAddress) {
+        return Err(Reject::OutOfBounds("address"));
+    }
+    sealed_under(state, sealed, |owner| owner == KeyOwner::Identity(account))?;
+    let (address, sealed) = (state.addresses.next(account)?, sealed.clone());
+    let seen = AccountEvent::AddressSeen { account, address, digest, sealed };
+    events.push(Event::Account(seen));
+    Ok(address)
 }

@@ -48,6 +48,7 @@ pub fn decide(
         Command::OpenAccount(new) => reply(new, account::open(state, new, events)),
         Command::IssueKey(new) => reply(new, account::issue_key(state, new, events)),
         Command::RevokeKey(key) => reply(key, account::revoke_key(state, key, events)),
+        Command::NumberAddress(new) => reply(new, account::number_address(state, new, events)),
         Command::Deposit(new) => reply(new, payment::deposit(state, new, events)),
         Command::PayProvider(new) => reply(new, payment::pay_provider(state, new, events)),
         Command::RegisterProvider(new) => reply(new, offer::register_provider(state, new, events)),

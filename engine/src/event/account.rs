@@ -1,7 +1,8 @@
 //! What happens to customers' accounts and their keys.
 
-use crate::ids::{AccountId, KeyId};
+use crate::ids::{AccountId, AddressNumber, KeyId};
 use crate::money::Micros;
+use crate::sealed::SealedValue;
 
 /// What a key may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,6 +43,17 @@ pub enum AccountEvent {
         /// Which.
         key: KeyId,
     },
+    /// A caller came from an address that is not known yet.
+    AddressSeen {
+        /// Whose caller; 0 for operators.
+        account: AccountId,
+        /// What heads of groups name it by.
+        address: AddressNumber,
+        /// What it is known again by.
+        digest: u128,
+        /// The address in words, sealed under the account's identity key.
+        sealed: SealedValue,
+    },
 }
 
 impl AccountEvent {
@@ -52,6 +64,7 @@ impl AccountEvent {
             Self::AccountOpened { .. } => "AccountOpened",
             Self::KeyIssued { .. } => "KeyIssued",
             Self::KeyRevoked { .. } => "KeyRevoked",
+            Self::AddressSeen { .. } => "AddressSeen",
         }
     }
 }

@@ -45,6 +45,7 @@ impl State {
             .chain(callback_rows(&self.callbacks))
             .chain(self.upstream_rows())
             .chain(self.seal_keys.iter().map(|(handle, owner)| Row::SealKey(handle, owner)))
+            .chain(self.addresses.iter().map(|(id, of)| Row::Addresses(id, of.clone())))
     }
 
     fn upstream_rows(&self) -> impl Iterator<Item = Row> + '_ {

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use super::row::Row;
 use crate::activation::StockNumber;
+use crate::addresses::AccountAddresses;
 use crate::book::Book;
 use crate::callback::Callback;
 use crate::event::{ProviderKind, ProviderWord, Scope};
@@ -105,8 +106,15 @@ impl Rebuilt {
             Row::Callbacks(last, dropped, recent) => self.count_callbacks(last, dropped, recent)?,
             Row::SealKey(handle, owner) => state.insert_seal_key(handle, owner)?,
             Row::Reply(id, key, reply) => self.insert_reply(id, key, reply)?,
+            Row::Addresses(id, of) => self.insert_addresses(id, of)?,
         }
         Ok(())
+    }
+
+    fn insert_addresses(&mut self, id: AccountId, of: AccountAddresses) -> Result<(), String> {
+        let is_known = id == AccountId(0) || self.state.accounts.contains(id);
+        check(is_known, || format!("addresses are of account {id}, which is unknown"))?;
+        self.state.addresses.insert_row(id, of)
     }
 
     fn insert_reply(&mut self, id: AccountId, key: u128, reply: StoredReply) -> Result<(), String> {

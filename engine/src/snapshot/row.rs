@@ -1,6 +1,7 @@
 //! One row of a state.
 
 use crate::activation::StockNumber;
+use crate::addresses::AccountAddresses;
 use crate::book::Book;
 use crate::callback::Callback;
 use crate::event::{ClosedDay, Epoch, LedgerTerms, ProviderWord};
@@ -75,4 +76,6 @@ pub enum Row {
     Callbacks(CallbackId, u64, Vec<(CallbackId, u128)>),
     /// A key that values are sealed under and that lives.
     SealKey(KeyHandle, KeyOwner),
+    /// From which addresses an account's callers came.
+    Addresses(AccountId, AccountAddresses),
 }

@@ -175,7 +175,7 @@ impl Arbitrary {
         }
         match kind {
             0 if self.rng.once_in(8) => ledger::command(&mut self.rng, state),
-            0 if self.rng.once_in(3) => seal_key::command(&mut self.rng),
+            0 if self.rng.once_in(3) => seal_key::command(&mut self.rng, state),
             0 => self.open(),
             1 => self.issue_key(state),
             2 => Command::RevokeKey(RevokeKey { key: KeyId(self.id(state.counters().key.0)) }),

@@ -1,14 +1,19 @@
-//! Arbitrary commands for the keys that values are sealed under.
+//! Arbitrary commands for the keys that values are sealed under, and for what is sealed of accounts.
 
-use nexnum_engine::command::{Command, DestroySealKey, MakeSealKey};
+use nexnum_engine::command::{Command, DestroySealKey, MakeSealKey, NumberAddress};
 use nexnum_engine::event::DestroyReason;
 use nexnum_engine::ids::{AccountId, OfferId, OrderId, PersonId};
 use nexnum_engine::sealed::{KeyHandle, KeyOwner};
+use nexnum_engine::state::State;
 
 use super::Rng;
+use super::sealed::sealed_under;
 
-/// A making or a destruction, of few handles and owners.
-pub(super) fn command(rng: &mut Rng) -> Command {
+/// A making or a destruction, of few handles and owners, or an address of a caller.
+pub(super) fn command(rng: &mut Rng, state: &State) -> Command {
+    if rng.once_in(4) {
+        return number_address(rng, state);
+    }
     let handle = KeyHandle(rng.below(12).into());
     if rng.once_in(3) {
         use DestroyReason as Why;
@@ -26,4 +31,13 @@ pub(super) fn command(rng: &mut Rng) -> Command {
         _ => KeyOwner::Load(OfferId(which)),
     };
     Command::MakeSealKey(MakeSealKey { handle, owner })
+}
+
+/// An address, mostly sealed under its account's key, where that has one.
+fn number_address(rng: &mut Rng, state: &State) -> Command {
+    let account = AccountId(rng.below(3) as u32);
+    let own = state.seal_keys().of(KeyOwner::Identity(account)).next();
+    let handle = own.filter(|_| !rng.once_in(6)).unwrap_or(KeyHandle(rng.below(12).into()));
+    let len = rng.pick(&[7, 9, 15, 45, 46]);
+    NumberAddress { account, digest: rng.below(8).into(), sealed: sealed_under(handle, len) }.into()
 }

@@ -226,6 +226,7 @@ impl Scene {
             Ok(Reply::Key(id)) => format!("K{id}"),
             Ok(Reply::Provider(id)) => format!("P{id}"),
             Ok(Reply::Carrier(id)) => id.to_string(),
+            Ok(Reply::Address(id)) => id.to_string(),
             Ok(Reply::Listed(Listed { first: id, count: 1 })) => format!("O{id}"),
             Ok(Reply::Listed(Listed { first: id, count })) => format!("O{id} x{count}"),
             Ok(Reply::Placed(Placed::Filled(id))) => format!("R{id} with number"),
@@ -239,10 +240,8 @@ impl Scene {
     }
 
     fn wallet(&self, account: AccountId) -> String {
-        let state = self.recorded.state();
-        let (available, escrow) =
-            (state.balance(Book::Available(account)), state.balance(Book::Escrow(account)));
-        format!("{available} + {escrow}")
+        let balance = |book| self.recorded.state().balance(book);
+        format!("{} + {}", balance(Book::Available(account)), balance(Book::Escrow(account)))
     }
 
     fn book(&self, name: &str) -> String {

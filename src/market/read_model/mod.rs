@@ -220,6 +220,8 @@ impl ReadModel {
             AccountEvent::KeyIssued { key, account, scope, hash, .. } => {
                 self.show_key(*key, *hash, *account, *scope);
             }
+            // Access asks the engine.
+            AccountEvent::AddressSeen { .. } => {}
             AccountEvent::KeyRevoked { key } => {
                 if let Some(hash) = self.key_hashes.pin().remove(key) {
                     self.keys.pin().remove(hash);

@@ -40,6 +40,7 @@ pub(super) fn sealed_in(event: &Event) -> Vec<(Purpose, Option<OrderId>, &Sealed
         Event::Money(
             MoneyEvent::RailNamed { .. } | MoneyEvent::ProviderPaid { .. } | MoneyEvent::Moved(_),
         )
+        // Those of accounts are no order's.
         | Event::Account(_)
         | Event::Offer(_)
         | Event::Memory(_)

@@ -218,6 +218,7 @@ fn settle(reply: Reply, claim: Option<Claim>) -> Option<Claim> {
         Reply::Placed(Placed::Replayed(_))
         | Reply::Account(_)
         | Reply::Key(_)
+        | Reply::Address(_)
         | Reply::Provider(_)
         | Reply::Carrier(_)
         | Reply::Listed(_)
@@ -273,8 +274,8 @@ mod tests {
     };
     use nexnum_engine::group::{ActingFor, Actor, Idempotency, KeyUse, Made};
     use nexnum_engine::ids::{
-        CarrierId, CountryId, KeyId, LoadId, OfferId, OrderNumber, Product, ProviderId, ServiceId,
-        Token,
+        AddressNumber, CarrierId, CountryId, KeyId, LoadId, OfferId, OrderNumber, Product,
+        ProviderId, ServiceId, Token,
     };
     use nexnum_engine::money::Micros;
     use nexnum_engine::order::OrderRef;
@@ -303,6 +304,7 @@ mod tests {
                 actor: Actor::Key(key),
                 acting_for: Some(ActingFor::Parent(account)),
                 request: Some("x".repeat(64).into()),
+                address: Some(AddressNumber(u32::MAX)),
             },
             key_use: Some(KeyUse {
                 account,

@@ -2,7 +2,7 @@
 
 use nexnum_engine::event::{AccountEvent, Event};
 use nexnum_engine::group::{Idempotency, KeyUse, Made};
-use nexnum_engine::ids::{AccountId, KeyId, OrderId, PersonId, ProviderId};
+use nexnum_engine::ids::{AccountId, AddressNumber, KeyId, OrderId, PersonId, ProviderId};
 use proptest::prelude::*;
 
 use super::*;
@@ -26,6 +26,7 @@ fn groups() -> Groups {
         actor,
         acting_for,
         request: request.map(Into::into),
+        address: (actor == Actor::Key(KeyId(300))).then_some(AddressNumber(200)),
     };
     let origins = [
         origin(Actor::System, None, None),
@@ -60,7 +61,8 @@ fn groups_keep_their_bytes() {
     let expected = [
         "00020001",
         "030100",
-        "000b640202ac02000103722d31",
+        // With the number of the caller's address, behind no account to act for and no key.
+        "000f640202ac02000103722d310001c801",
         "030100030101",
         "0009c80103010201010103",
         "030100",
@@ -77,7 +79,7 @@ fn groups_keep_their_bytes() {
     assert_eq!(read(&bytes()), Ok(groups()));
     assert_eq!(
         Payload::of(&groups(), &SALT, FIRST).root.to_string(),
-        "5c577bd07cc2004ffeec017767fd2c619ce7b19f5ea9ff054a1d26e6c9d1d65b"
+        "8a61d5d0b803445d201c2ce1de20831ea2624a0eb10494e26afecb0204159cc9"
     );
 }
 
@@ -109,12 +111,13 @@ fn what_is_no_group_is_named() {
     ] {
         assert_eq!(read(&salted(records)), Err(expected), "{records:?}");
     }
-    // Neither an account to act for nor a request, an idempotency key, and one byte more.
+    // Neither an account to act for nor a request, an idempotency key, an address, one byte more.
     let keyed = |len: u8, rest: &[u8]| {
         [&[0, len, 0, 1, 0, 0, 1, 38, 3, 32], &[7; 32][..], &[1, 2, 0xac, 2], rest].concat()
     };
     assert!(read(&salted(&keyed(44, &[]))).is_ok());
-    assert_eq!(read(&salted(&keyed(45, &[0]))), Err(RecordError::NewerField));
+    assert!(read(&salted(&keyed(46, &[1, 9]))).is_ok());
+    assert_eq!(read(&salted(&keyed(47, &[1, 9, 0]))), Err(RecordError::NewerField));
     assert_eq!(read(&SALT.0[1..]), Err(RecordError::Truncated));
     assert_eq!(read(&SALT.0), Ok(Groups::new()));
     // A head that ends early does not record what follows, and one without events stands.

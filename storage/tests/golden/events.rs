@@ -9,8 +9,8 @@ use nexnum_engine::event::{
     SkipReason, SkippedAsk, SkippedAsks, UpstreamEnd, UpstreamEvent,
 };
 use nexnum_engine::ids::{
-    AccountId, CallbackId, CarrierId, KeyId, LoadId, MessageId, OfferId, PersonId, ProviderId,
-    Token,
+    AccountId, AddressNumber, CallbackId, CarrierId, KeyId, LoadId, MessageId, OfferId, PersonId,
+    ProviderId, Token,
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::FailReason;
@@ -126,6 +126,15 @@ fn of_accounts() -> Vec<(&'static str, AccountEvent)> {
         ("KeyIssued Trade", key(3, Scope::Trade)),
         ("KeyIssued Admin", key(0, Scope::Admin)),
         ("KeyRevoked", AccountEvent::KeyRevoked { key: KeyId(u32::MAX) }),
+        (
+            "AddressSeen",
+            AccountEvent::AddressSeen {
+                account: ACCOUNT,
+                address: AddressNumber(300),
+                digest: DIGEST,
+                sealed: sealed(b"203.0.113.9"),
+            },
+        ),
     ]
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use nexnum_engine::activation::{
     ActivationState, Assignment, Message, MessageParts, NumberPlace, SealedParts, StockNumber,
 };
+use nexnum_engine::addresses::AccountAddresses;
 use nexnum_engine::book::Book;
 use nexnum_engine::callback::{Callback, CallbackFailure};
 use nexnum_engine::event::{
@@ -13,8 +14,8 @@ use nexnum_engine::event::{
 };
 use nexnum_engine::group::Made;
 use nexnum_engine::ids::{
-    AccountId, CallbackId, CarrierId, CountryId, KeyId, LoadId, MessageId, OfferId, OrderId,
-    OrderNumber, Product, ProviderId, RailId, Seq, ServiceId, Token,
+    AccountId, AddressNumber, CallbackId, CarrierId, CountryId, KeyId, LoadId, MessageId, OfferId,
+    OrderId, OrderNumber, Product, ProviderId, RailId, Seq, ServiceId, Token,
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::{Held, Order, OrderRef, OrderStatus, Outlay};
@@ -247,12 +248,14 @@ fn of_callbacks() -> Vec<(String, Row)> {
     rows
 }
 
-fn of_the_rest() -> [(String, Row); 9] {
+fn of_the_rest() -> [(String, Row); 10] {
     let provider = ProviderId(2);
     let (amount, reason, moved) = (Micros(300_000), MoveReason::Stayed, Seq(9));
     let written = WriteOff { provider, amount, reason, moved, reversed: true };
     let orphan = Orphan { order: ORDER, attempt: 2, from: NOW, cost: Micros(300_000) };
     let (external_id, cost) = ("x9".into(), Micros(300_000));
+    let known = [(1, AddressNumber(299)), (DIGEST, AddressNumber(300))].into();
+    let addresses = AccountAddresses { last: AddressNumber(300), known };
     let named = NamedPurchase { provider, external_id, cost, is_orphan: true };
     [
         ("WrittenOff".to_owned(), Row::WrittenOff(ORDER, 2, written)),
@@ -263,6 +266,7 @@ fn of_the_rest() -> [(String, Row); 9] {
         ("ClosedDay".to_owned(), Row::ClosedDay(closed_day())),
         ("EndedUpstream".to_owned(), Row::EndedUpstream(ORDER)),
         ("EndedByProvider".to_owned(), Row::EndedByProvider(ORDER, ProviderWord::Missing)),
+        ("Addresses".to_owned(), Row::Addresses(ACCOUNT, addresses)),
         ("SealKey".to_owned(), Row::SealKey(KeyHandle(DIGEST), KeyOwner::Identity(ACCOUNT))),
     ]
 }

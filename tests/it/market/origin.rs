@@ -1,7 +1,7 @@
 //! The ledger says of each command who had it carried out, and which request brought it.
 
 use nexnum_engine::group::{Actor, Head, Origin};
-use nexnum_engine::ids::{KeyId, ProviderId};
+use nexnum_engine::ids::{AddressNumber, KeyId, ProviderId};
 use reqwest::Method;
 use serde_json::json;
 
@@ -47,6 +47,12 @@ async fn each_group_says_who_had_it_carried_out_and_by_which_request() {
     let expected = ["my-own.1", &*made, "my-own.2"].map(|id| Some(id.into()));
     assert_eq!(requests("OrderPlaced"), expected);
     assert_eq!(actors("ActivationClosed"), [BUYER; 2]);
+    // Of its account, in the order in which they came first.
+    let addresses = |kind| of(kind).into_iter().map(|origin| origin.address).collect::<Vec<_>>();
+    assert_eq!(addresses("AccountOpened"), [Some(AddressNumber(1))], "the operators'");
+    assert_eq!(addresses("OrderPlaced"), [Some(AddressNumber(1)); 3], "the buyer's");
+    assert_eq!(addresses("AddressSeen"), [None; 2]);
+    assert_eq!(addresses("CallbackReceived"), [None]);
     // 2. What a provider brought, and what the market did by itself.
     assert_eq!(actors("CallbackReceived"), [OWN]);
     assert_eq!(actors("MessageReceived"), [OWN]);

@@ -19,8 +19,8 @@ fn found(dir: &Path, text: &str) -> Vec<String> {
 }
 
 fn key_files(market: &Market) -> usize {
-    // Beside the one that numbers are found by.
-    fs::read_dir(market.dir().join("keys")).unwrap().count() - 1
+    // Beside the one that numbers are found by, and the one of operators' addresses.
+    fs::read_dir(market.dir().join("keys")).unwrap().count() - 2
 }
 
 async fn transactions(buyer: &Client) -> Vec<Value> {
@@ -52,7 +52,7 @@ async fn a_deposit_tells_its_rail_currency_and_reference_and_the_reference_is_se
     let buyer = Client::new(&market.running, &key);
     assert_eq!(transactions(&buyer).await, shown);
     market.admin.post(DEPOSITS, json!({"amount": "1", "reference": "next"})).await.created();
-    assert_eq!(key_files(&market), 1);
+    assert_eq!(key_files(&market), 2, "and its identity key, since it has called");
     assert_eq!(
         found(&market.dir(), "sepa").len(),
         1,

@@ -13,6 +13,8 @@ const UNKNOWN: u64 = 6_281_977_700_123;
 const TEXT: &str = "Ваш код для входа: 730418";
 const CODE: &str = "730418";
 const SENDER: &str = "Тelegram-Secure";
+/// Where the callers of these tests come from.
+const ADDRESS: &str = "127.0.0.1";
 
 /// What was said and where, in every way in which it may be written.
 fn ways() -> Vec<Vec<u8>> {
@@ -60,6 +62,9 @@ async fn neither_messages_nor_numbers_can_be_read_in_the_folder() {
     let dir = market.dir();
     market.running.stop().await.unwrap();
     assert_eq!(files_with(&dir, &ways()), Vec::<String>::new());
+    // 4. The configuration says where the server listens; nothing says where callers came from.
+    let config = dir.join("config.toml").display().to_string();
+    assert_eq!(files_with(&dir, &ways_of_text(ADDRESS)), [config]);
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! It needs only the engine's public types, so that any test or fuzz target may
 //! include it by path.
 
+mod addresses;
 mod callbacks;
 mod orders;
 mod seal_keys;
@@ -67,6 +68,7 @@ pub struct Model {
     orphans: Vec<Orphan>,
     named: Vec<Named>,
     seal_keys: Vec<(KeyHandle, KeyOwner)>,
+    addresses: Vec<addresses::Numbered>,
     /// The last message's id.
     messages: u64,
 }
@@ -325,6 +327,7 @@ impl Model {
             Command::EndUpstream(ended) => self.end_upstream(*ended),
             Command::EndByProvider(ended) => self.end_by_provider(now, ended),
             Command::Expire(Expire { order }) => self.expire(now, *order),
+            Command::NumberAddress(new) => self.number_address(new),
             Command::MakeSealKey(key) => self.make_seal_key(key),
             Command::DestroySealKey(key) => self.destroy_seal_key(*key),
             Command::Pulse(pulse) => Ok(self.pulse(now, *pulse)),
@@ -365,6 +368,7 @@ impl Model {
         self.compare_upstream(state)?;
         self.compare_callbacks(state)?;
         self.compare_seal_keys(state)?;
+        self.compare_addresses(state)?;
         same("the ledger", state.ledger().copied(), self.ledger)?;
         same("the term", state.epoch().map(|last| last.epoch), self.epoch)?;
         same("the closed day", state.closed_day().copied(), self.closed_day)?;

@@ -17,6 +17,9 @@ impl Model {
         };
         need(!self.seal_keys.iter().any(taken), "out_of_order")?;
         self.seal_keys.push(made);
+        if let KeyOwner::Lookup(_) = key.owner {
+            self.forget_addresses();
+        }
         Ok(Reply::Effect(Effect::Done))
     }
 
