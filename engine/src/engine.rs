@@ -1,7 +1,7 @@
 //! The engine's one entry: decide, then apply.
 
 use crate::command::{Command, Reply};
-use crate::decide::decide;
+use crate::decide::{check_reason, decide};
 use crate::event::Event;
 use crate::group::{Groups, Head};
 use crate::policy::Policy;
@@ -46,6 +46,9 @@ impl Engine {
         command: &Command,
         groups: &mut Groups,
     ) -> Result<Reply, Reject> {
+        if let Some(reason) = &head.origin.reason {
+            check_reason(&self.state, reason)?;
+        }
         let before = groups.len();
         let (at, policy) = (head.at, &self.policy);
         let decided = groups.add(head, |events| decide(&self.state, policy, at, command, events));

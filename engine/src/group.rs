@@ -5,6 +5,7 @@
 
 use crate::event::Event;
 use crate::ids::{AccountId, AddressNumber, KeyId, OrderId, PersonId, ProviderId, Seq};
+use crate::sealed::SealedValue;
 use crate::time::Time;
 
 /// Who had a command carried out.
@@ -42,6 +43,9 @@ pub struct Origin {
     pub request: Option<Box<str>>,
     /// From which of the addresses of its key's account the caller came, where that is recorded.
     pub address: Option<AddressNumber>,
+    /// Why, in the words of the person who had it carried out, sealed under the key of the account that
+    /// it is about, or of a day.
+    pub reason: Option<Box<SealedValue>>,
 }
 
 impl Origin {
@@ -51,7 +55,7 @@ impl Origin {
     /// Of an actor alone.
     #[must_use]
     pub const fn of(actor: Actor) -> Self {
-        Self { actor, acting_for: None, request: None, address: None }
+        Self { actor, acting_for: None, request: None, address: None, reason: None }
     }
 }
 

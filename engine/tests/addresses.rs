@@ -8,6 +8,7 @@ use common::arbitrary::START;
 use common::proof::{Recorded, replay};
 use common::sealed::sealed_under;
 use nexnum_engine::command::{Command, IssueKey, MakeSealKey, NumberAddress, OpenAccount, Reply};
+use nexnum_engine::event::{AccountEvent, Event};
 use nexnum_engine::group::{Actor, Head, Origin};
 use nexnum_engine::ids::{AccountId, AddressNumber, KeyId};
 use nexnum_engine::limits::ADDRESSES_MAX;
@@ -84,21 +85,13 @@ fn a_head_with_an_address_that_has_no_number_is_noticed() {
     market.execute(START, &number(ANN, 7, 1)).expect("it is allowed");
     let groups: Vec<_> =
         market.groups.iter().map(|(head, events)| (head.clone(), events.to_vec())).collect();
-    let (_, events) = groups[2].clone();
     let origin =
         |actor, address| Origin { address: Some(AddressNumber(address)), ..Origin::of(actor) };
     let is_refused = |origin| {
         let mut groups = groups.clone();
-        // A group that a ledger may have once more with another handle.
-        let mut events = events.clone();
-        if let nexnum_engine::event::Event::SealKey(nexnum_engine::event::SealKeyEvent::KeyMade {
-            handle,
-            owner,
-        }) = &mut events[0]
-        {
-            (*handle, *owner) = (KeyHandle(50), KeyOwner::Day(1));
-        }
-        groups.push((Head::new(START, origin), events));
+        let (account, name) = (AccountId(2), "bob".into());
+        let opened = AccountEvent::AccountOpened { account, name, credit_limit: Micros::ZERO };
+        groups.push((Head::new(START, origin), vec![Event::Account(opened)]));
         catch_unwind(AssertUnwindSafe(|| replay(&groups))).is_err()
     };
     let key = Actor::Key(KeyId(1));

@@ -50,6 +50,12 @@ impl Access {
         self.market.read_model.key(&keys::sha256(text))
     }
 
+    /// Whose a key is that works; `None` of an operator's.
+    #[must_use]
+    pub fn account_of(&self, key: KeyId) -> Option<AccountId> {
+        self.market.read_model.account_of(key)
+    }
+
     /// Issues a key to an account, or to the operators.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ mod accounts;
 pub mod addresses;
 pub mod callback;
 mod keys;
+mod reasons;
 mod revocations;
 
 use std::sync::Arc;

@@ -29,6 +29,10 @@ pub(super) struct Server {
     /// An admin key [default: the variable NEXNUM_ADMIN_KEY].
     #[arg(long, value_name = "KEY", global = true)]
     admin_key: Option<String>,
+    /// Why you do this, for those who read the ledger later; it is kept sealed. What only shows
+    /// something needs none.
+    #[arg(long, value_name = "TEXT", global = true)]
+    reason: Option<String>,
     /// Print the server's JSON as it is.
     #[arg(long, global = true)]
     json: bool,
@@ -304,6 +308,8 @@ impl Server {
         let path = format!("/api/admin/{path}");
         remote::ask(self.url.as_deref(), &path, &key, |client, url| {
             let request = client.request(method, url);
+            let reason = self.reason.as_deref().map(remote::percent_encoded);
+            let request = reason.into_iter().fold(request, |it, text| it.header("x-reason", text));
             match body {
                 Some(body) => request.json(&body),
                 None => request,

@@ -96,11 +96,11 @@ pub(super) fn run(args: Args) -> Result<(), CliError> {
             Ok(())
         }
         Action::Sync { name } => {
-            let segment = remote::path_segment(&name);
+            let segment = remote::percent_encoded(&name);
             server.ask(Method::POST, &format!("providers/{segment}/sync"), None)
         }
         Action::Pay { name, amount, payment } => {
-            let path = format!("providers/{}/payments", remote::path_segment(&name));
+            let path = format!("providers/{}/payments", remote::percent_encoded(&name));
             server.ask(Method::POST, &path, Some(payment.body(amount)))
         }
         Action::Callback { data: None, grace_s, .. } => {

@@ -60,7 +60,7 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
         Action::Verify { roots, receipt } => verify(roots, receipt.as_deref()),
         Action::Get { order, url, key } => {
             let key = remote::given(key.as_deref(), KEY_ENV).ok_or(NO_KEY)?;
-            let path = format!("/api/v1/orders/{}/receipt", remote::path_segment(order));
+            let path = format!("/api/v1/orders/{}/receipt", remote::percent_encoded(order));
             let ask = |client: &reqwest::Client, url: &str| client.get(url);
             say(remote::ask(url.as_deref(), &path, &key, ask)?);
             Ok(())

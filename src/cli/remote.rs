@@ -158,8 +158,9 @@ async fn send(
     if status.is_success() { Ok(answer) } else { Err(refusal(status.as_u16(), &answer)) }
 }
 
-/// A text as one segment of a path: percent-encoded, but for RFC 3986's unreserved letters.
-pub(super) fn path_segment(text: &str) -> String {
+/// A text as one segment of a path, or a header: percent-encoded, but for RFC 3986's unreserved
+/// letters.
+pub(super) fn percent_encoded(text: &str) -> String {
     let letter = |byte: u8| match byte {
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
             char::from(byte).to_string()
@@ -265,9 +266,9 @@ mod tests {
 
     #[test]
     fn any_name_is_one_segment_of_a_path() {
-        assert_eq!(path_segment("5sim-2_a.b~"), "5sim-2_a.b~");
-        assert_eq!(path_segment("My SMS/50%+?#\t"), "My%20SMS%2F50%25%2B%3F%23%09");
-        assert_eq!(path_segment("é"), "%C3%A9");
+        assert_eq!(percent_encoded("5sim-2_a.b~"), "5sim-2_a.b~");
+        assert_eq!(percent_encoded("My SMS/50%+?#\t"), "My%20SMS%2F50%25%2B%3F%23%09");
+        assert_eq!(percent_encoded("é"), "%C3%A9");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use nexnum_engine::event::Scope;
 use nexnum_engine::group::{Actor, Origin};
 use nexnum_engine::ids::{AccountId, AddressNumber, KeyId};
 
+use super::problems;
 use super::spec::{KeyPlace, QuotaClass, Who};
 use crate::access::Access;
 use crate::access::callback::{CallbackSecrets, TokenAge};
@@ -75,9 +76,23 @@ impl Trader {
 }
 
 impl Operator {
-    /// Who has a call carried out.
-    pub(super) fn origin(&self, call: &Call) -> Origin {
-        origin(self.key, self.address, call)
+    /// Who has a call carried out, and why where that is said; `about` is the one account that it is
+    /// about.
+    ///
+    /// # Errors
+    /// 400 `invalid_header` of a reason; 503 if it cannot be kept now.
+    pub(super) async fn origin(
+        &self,
+        access: &Access,
+        call: &Call,
+        about: Option<AccountId>,
+    ) -> Result<Origin, Problem> {
+        let mut origin = origin(self.key, self.address, call);
+        if let Some(reason) = call.reason()? {
+            let sealed = access.seal_reason(about, &reason).await;
+            origin.reason = Some(Box::new(sealed.map_err(problems::of_refused)?));
+        }
+        Ok(origin)
     }
 }
 

@@ -21,9 +21,12 @@ use super::request_id::RequestId;
 pub const PATH_PARAMS_MAX: usize = 4;
 /// Longest `Idempotency-Key`, as at the payment gateways that clients know.
 pub const IDEMPOTENCY_KEY_LEN_MAX: usize = 255;
+/// Most characters of a reason.
+const REASON_CHARS_MAX: usize = 500;
 /// Longest API key looked at: ours have 32 characters, the rest is room.
 pub const API_KEY_LEN_MAX: usize = 128;
 
+const X_REASON: HeaderName = HeaderName::from_static("x-reason");
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
@@ -173,6 +176,27 @@ impl Call {
             _ => Err(Problem::invalid_header(
                 "Idempotency-Key",
                 "must be 1 to 255 visible ASCII characters, bare or in double quotes",
+            )),
+        }
+    }
+
+    /// Why the caller asks, from `X-Reason`: percent-encoded UTF-8.
+    ///
+    /// # Errors
+    /// 400 `invalid_header` unless it is 1 to 500 characters without control characters.
+    pub fn reason(&self) -> Result<Option<Cow<'_, str>>, Problem> {
+        let Some(value) = single(self.headers(), &X_REASON, "X-Reason")? else { return Ok(None) };
+        let text = value.to_str().ok().and_then(|text| query::decode(text, Plus::IsPlus));
+        let fits = |text: &Cow<'_, str>| {
+            let len = text.chars().take(REASON_CHARS_MAX + 1).count();
+            (1..=REASON_CHARS_MAX).contains(&len) && !text.contains(char::is_control)
+        };
+        match text.filter(fits) {
+            Some(text) => Ok(Some(text)),
+            None => Err(Problem::invalid_header(
+                "X-Reason",
+                "must be 1 to 500 characters without control characters, percent-encoded where \
+                 they are not ASCII",
             )),
         }
     }
@@ -384,5 +408,25 @@ mod tests {
             let call = call(&[("idempotency-key", bad)]);
             assert_eq!(call.idempotency_key().unwrap_err().code(), "invalid_header", "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_reason_is_few_words_of_any_script() {
+        let long = "%20".repeat(500);
+        for (sent, reason) in [
+            ("double payment", "double payment"),
+            ("%D0%BF%D0%BE%20%D0%BF%D1%80%D0%BE%D1%81%D1%8C%D0%B1%D0%B5 +1", "по просьбе +1"),
+            (&long, &*" ".repeat(500)),
+        ] {
+            let call = call(&[("x-reason", sent)]);
+            assert_eq!(call.reason().unwrap().as_deref(), Some(reason));
+        }
+        assert!(call(&[]).reason().unwrap().is_none());
+        let long = "x".repeat(501);
+        for bad in ["", "%", "%ff", "a%0Ab", "é", &long] {
+            assert_eq!(call(&[("x-reason", bad)]).reason().unwrap_err().code(), "invalid_header");
+        }
+        let twice = call(&[("x-reason", "a"), ("x-reason", "b")]);
+        assert_eq!(twice.reason().unwrap_err().code(), "invalid_header");
     }
 }

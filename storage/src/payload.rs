@@ -213,13 +213,14 @@ pub fn decode(
 
 fn put_head(head: &Head, row_at: Time, out: &mut Vec<u8>) {
     let Head { at, origin, key_use } = head;
-    let Origin { actor, acting_for, request, address } = origin;
+    let Origin { actor, acting_for, request, address, reason } = origin;
     let later_ms = at.0.checked_sub(row_at.0).expect("a row has the time of its first group");
     out.push(HEAD);
     put_frame(out, |out| {
         later_ms.put(out);
         actor.put(out);
-        Optional::at_end_of(out).put(acting_for).put(request).put(key_use).put(address).end();
+        let optional = Optional::at_end_of(out).put(acting_for).put(request).put(key_use);
+        optional.put(address).put(reason).end();
     });
 }
 
@@ -230,7 +231,8 @@ fn take_head(row_at: Time, input: &mut &[u8]) -> Result<Head, RecordError> {
         let actor = Actor::take(frame)?;
         let (acting_for, request) = (take_optional::<ActingFor>(frame)?, take_optional(frame)?);
         let (key_use, address) = (take_optional(frame)?, take_optional(frame)?);
-        let origin = Origin { actor, acting_for, request, address };
+        let reason = take_optional(frame)?;
+        let origin = Origin { actor, acting_for, request, address, reason };
         Ok(Head { at: Time(at), origin, key_use })
     })
 }

@@ -22,6 +22,7 @@ use crate::command::{Command, Reply, Request};
 use crate::event::Event;
 use crate::policy::Policy;
 use crate::reject::Reject;
+use crate::sealed::{KeyOwner, Purpose, SealedValue};
 use crate::state::State;
 use crate::time::Time;
 
@@ -89,6 +90,15 @@ pub fn decide(
         Command::DestroySealKey(key) => reply(key, seal_key::destroy(state, key, events)),
         Command::Pulse(pulse) => reply(pulse, pulse::pulse(state, policy, at, pulse, events)),
     }
+}
+
+/// Refuses a reason that is too long, or whose key does not live or seals no reasons.
+pub(crate) fn check_reason(state: &State, reason: &SealedValue) -> Result<(), Reject> {
+    if !reason.fits(Purpose::Reason) {
+        return Err(Reject::OutOfBounds("reason"));
+    }
+    let is_owner = |owner| matches!(owner, KeyOwner::Day(_) | KeyOwner::Identity(_));
+    check::sealed_under(state, reason, is_owner)
 }
 
 /// What is decided of a command is of its answer's type.

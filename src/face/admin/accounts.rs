@@ -46,10 +46,8 @@ pub(super) async fn open(
         Some(amount) => parse::amount_or_zero(&amount.0, "credit_limit")?,
         None => Micros::ZERO,
     };
-    let opened = state
-        .access
-        .open_account(&operator.origin(&call), new.name.as_ref().into(), credit_limit)
-        .await;
+    let origin = operator.origin(&state.access, &call, None).await?;
+    let opened = state.access.open_account(&origin, new.name.as_ref().into(), credit_limit).await;
     let id = opened.map_err(problems::of_refused)?;
     Ok(reply::json(StatusCode::CREATED, &OpenedAccount { id: id.0.into() }))
 }

@@ -163,7 +163,8 @@ pub(super) async fn process(
     let service = hint.service.as_deref().map(|code| parse::service(catalog, code)).transpose()?;
     let word = OperatorsWord { service, later_order: hint.later_order };
     let id = CallbackId(call.id_param("id")?);
-    let processed = state.orders.process_callback(&operator.origin(&call), id, word).await;
+    let origin = operator.origin(&state.access, &call, None).await?;
+    let processed = state.orders.process_callback(&origin, id, word).await;
     let status = match processed.map_err(problems::of_callback)? {
         Processed::Accepted => Outcome::Accepted,
         Processed::Late => Outcome::Late,
@@ -189,7 +190,8 @@ pub(super) async fn discard(
     call: Call,
 ) -> Result<Response, Problem> {
     let id = CallbackId(call.id_param("id")?);
-    let discarded = state.orders.discard_callback(&operator.origin(&call), id).await;
+    let origin = operator.origin(&state.access, &call, None).await?;
+    let discarded = state.orders.discard_callback(&origin, id).await;
     discarded.map_err(|refusal| problems::of_callback(refusal.into()))?;
     Ok(reply::no_content())
 }

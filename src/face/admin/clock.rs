@@ -38,7 +38,8 @@ pub(super) async fn accept(
     operator: Operator,
     call: Call,
 ) -> Result<Response, Problem> {
-    let accepted = state.market.accept_clock(&operator.origin(&call)).await;
+    let origin = operator.origin(&state.access, &call, None).await?;
+    let accepted = state.market.accept_clock(&origin).await;
     let accepted = accepted.map_err(problems::of_refused)?.map(ShownJump::from);
     if let Some(ShownJump { from, to }) = &accepted {
         let (from, to) = (from.0.0, to.0.0);

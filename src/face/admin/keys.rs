@@ -42,11 +42,8 @@ pub(super) async fn issue(
     call: Call,
 ) -> Result<Response, Problem> {
     let account = parse::account_id(&call)?;
-    let issued = state
-        .access
-        .issue_key(&operator.origin(&call), Some(account))
-        .await
-        .map_err(problems::of_key)?;
+    let origin = operator.origin(&state.access, &call, Some(account)).await?;
+    let issued = state.access.issue_key(&origin, Some(account)).await.map_err(problems::of_key)?;
     let shown = IssuedKey { id: issued.id.0.into(), key: issued.key.reveal() };
     Ok(reply::json(StatusCode::CREATED, &shown))
 }
@@ -68,7 +65,8 @@ pub(super) async fn revoke(
 ) -> Result<Response, Problem> {
     let id = u32::try_from(call.id_param("id")?);
     let key = KeyId(id.map_err(|_| Problem::not_found("there is no such key"))?);
-    state.access.revoke_key(&operator.origin(&call), key).await.map_err(problems::of_key)?;
+    let origin = operator.origin(&state.access, &call, state.access.account_of(key)).await?;
+    state.access.revoke_key(&origin, key).await.map_err(problems::of_key)?;
     Ok(reply::no_content())
 }
 

@@ -60,7 +60,8 @@ pub(super) async fn deposit(
     let account = parse::account_id(&call)?;
     let body = call.bytes().await?;
     let stated = stated(body::decode_json(&body)?)?;
-    let recorded = state.money.deposit(&operator.origin(&call), account, &stated).await;
+    let origin = operator.origin(&state.access, &call, Some(account)).await?;
+    let recorded = state.money.deposit(&origin, account, &stated).await;
     let repeated = recorded.map_err(refused)?.repeated;
     let wallet = state.money.wallet(account);
     let wallet = wallet.ok_or_else(|| Problem::not_found("there is no such account"))?;
@@ -104,7 +105,8 @@ pub(super) async fn pay(
     let (provider, _) = find().ok_or_else(missing)?;
     let body = call.bytes().await?;
     let stated = stated(body::decode_json(&body)?)?;
-    let recorded = state.money.pay_provider(&operator.origin(&call), provider, &stated).await;
+    let origin = operator.origin(&state.access, &call, None).await?;
+    let recorded = state.money.pay_provider(&origin, provider, &stated).await;
     let repeated = recorded.map_err(refused)?.repeated;
     let (_, known) = find().ok_or_else(missing)?;
     let (prepaid, payable) = (Money(known.books.prepaid), Money(known.books.payable));

@@ -74,11 +74,9 @@ pub(super) async fn load(
     let numbers = parse_numbers(&new.numbers)?;
     let carrier = parse::carrier_name(new.operator.as_deref()).map(Box::from);
     let load = StockLoad { product, carrier, cost, price, numbers };
-    let loaded = state
-        .supply
-        .load(&operator.origin(&call), load)
-        .await
-        .map_err(|refusal| refused(catalog, refusal))?;
+    let origin = operator.origin(&state.access, &call, None).await?;
+    let loaded =
+        state.supply.load(&origin, load).await.map_err(|refusal| refused(catalog, refusal))?;
     let shown = LoadedStock { offer: loaded.offer.0.into(), loaded: loaded.count };
     Ok(reply::json(StatusCode::CREATED, &shown))
 }

@@ -268,6 +268,18 @@ fn parameters(
             "example": "3f0c1d52-order-1",
         }));
     }
+    if spec.who == Who::Operator && spec.runs == Runs::Detached {
+        all.push(json!({
+            "name": "X-Reason",
+            "in": "header",
+            "required": false,
+            "description": "Why, in your words, for those who read the ledger later: 1 to 500 \
+                            characters without control characters, percent-encoded where they \
+                            are not ASCII. It is kept sealed.",
+            "schema": {"type": "string", "minLength": 1, "maxLength": 6000},
+            "example": "Paid twice, as agreed by phone",
+        }));
+    }
     all
 }
 

@@ -7,6 +7,7 @@
 
 mod directory;
 mod kept;
+mod keys;
 mod lost;
 mod opened;
 mod placed;
@@ -334,19 +335,6 @@ impl ReadModel {
     #[must_use]
     pub fn accounts(&self) -> Vec<(AccountId, Arc<AccountView>)> {
         self.accounts.pin().iter().map(|(id, view)| (*id, Arc::clone(view))).collect()
-    }
-
-    /// The key with this SHA-256.
-    #[must_use]
-    pub fn key(&self, hash: &[u8; 32]) -> Option<KeyView> {
-        self.keys.pin().get(hash).copied()
-    }
-
-    /// The keys that open the operators' face, in no order.
-    #[must_use]
-    pub fn admin_keys(&self) -> Vec<KeyId> {
-        let keys = self.keys.pin();
-        keys.values().filter(|key| key.scope == Scope::Admin).map(|key| key.id).collect()
     }
 
     /// An order still in memory.

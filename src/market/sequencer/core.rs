@@ -156,10 +156,11 @@ impl Core {
         assert!(has_room, "a full batch is sealed before the next command");
         self.at = self.at.max(now);
         let before = self.groups.events().len();
+        let reason_len = origin.reason.as_ref().map_or(0, |reason| reason.ciphertext.len());
         let head = Head::new(self.at, origin);
         let decided = self.engine.execute(head, &command, &mut self.groups);
         let brought = &self.groups.events()[before..];
-        let head_len = if brought.is_empty() { 0 } else { HEAD_LEN_MAX };
+        let head_len = if brought.is_empty() { 0 } else { HEAD_LEN_MAX + reason_len };
         let grown = head_len + brought.iter().map(len_max).sum::<usize>();
         debug_assert!(grown <= COMMAND_LEN_MAX, "{grown} bytes of one command");
         if is_pulse {
@@ -305,6 +306,7 @@ mod tests {
                 acting_for: Some(ActingFor::Parent(account)),
                 request: Some("x".repeat(64).into()),
                 address: Some(AddressNumber(u32::MAX)),
+                reason: None,
             },
             key_use: Some(KeyUse {
                 account,

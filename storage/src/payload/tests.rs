@@ -3,6 +3,7 @@
 use nexnum_engine::event::{AccountEvent, Event};
 use nexnum_engine::group::{Idempotency, KeyUse, Made};
 use nexnum_engine::ids::{AccountId, AddressNumber, KeyId, OrderId, PersonId, ProviderId};
+use nexnum_engine::sealed::{KeyHandle, SealedValue, TAG_LEN};
 use proptest::prelude::*;
 
 use super::*;
@@ -20,6 +21,11 @@ fn event(key: u32) -> Event {
     Event::Account(AccountEvent::KeyRevoked { key: KeyId(key) })
 }
 
+fn reason() -> SealedValue {
+    let ciphertext = [7; TAG_LEN].as_slice().into();
+    SealedValue { handle: KeyHandle(3), nonce: [4; 24], commitment: [5; 32], ciphertext }
+}
+
 /// A group of each actor, with and without what may be absent.
 fn groups() -> Groups {
     let origin = |actor, acting_for, request: Option<&str>| Origin {
@@ -27,6 +33,7 @@ fn groups() -> Groups {
         acting_for,
         request: request.map(Into::into),
         address: (actor == Actor::Key(KeyId(300))).then_some(AddressNumber(200)),
+        reason: (actor == Actor::Person(PersonId(2))).then(|| Box::new(reason())),
     };
     let origins = [
         origin(Actor::System, None, None),
@@ -64,7 +71,12 @@ fn groups_keep_their_bytes() {
         // With the number of the caller's address, behind no account to act for and no key.
         "000f640202ac02000103722d310001c801",
         "030100030101",
-        "0009c80103010201010103",
+        // With a reason: its key, nonce and commitment, and what is sealed.
+        "0067c801030102010101030000000159",
+        "03000000000000000000000000000000",
+        "040404040404040404040404040404040404040404040404",
+        "0505050505050505050505050505050505050505050505050505050505050505",
+        "1007070707070707070707070707070707",
         "030100",
         // The same with an idempotency key: whose, its digest and the request's, what was made.
         "0034ac0202010101020104010178012603",
@@ -79,7 +91,7 @@ fn groups_keep_their_bytes() {
     assert_eq!(read(&bytes()), Ok(groups()));
     assert_eq!(
         Payload::of(&groups(), &SALT, FIRST).root.to_string(),
-        "8a61d5d0b803445d201c2ce1de20831ea2624a0eb10494e26afecb0204159cc9"
+        "43a00508840b4183208e83d3fca84084be2cadbaf6ee479df62f3a1fc8bb2008"
     );
 }
 
@@ -111,13 +123,24 @@ fn what_is_no_group_is_named() {
     ] {
         assert_eq!(read(&salted(records)), Err(expected), "{records:?}");
     }
-    // Neither an account to act for nor a request, an idempotency key, an address, one byte more.
-    let keyed = |len: u8, rest: &[u8]| {
-        [&[0, len, 0, 1, 0, 0, 1, 38, 3, 32], &[7; 32][..], &[1, 2, 0xac, 2], rest].concat()
+    // Neither an account to act for nor a request, an idempotency key, an address, no reason, one byte more.
+    let keyed = |rest: &[u8]| {
+        let mut bytes = vec![HEAD];
+        put_frame(&mut bytes, |out| {
+            out.extend([0, 1, 0, 0, 1, 38, 3, 32]);
+            out.extend([7; 32]);
+            out.extend([1, 2, 0xac, 2]);
+            out.extend(rest);
+        });
+        read(&salted(&bytes))
     };
-    assert!(read(&salted(&keyed(44, &[]))).is_ok());
-    assert!(read(&salted(&keyed(46, &[1, 9]))).is_ok());
-    assert_eq!(read(&salted(&keyed(47, &[1, 9, 0]))), Err(RecordError::NewerField));
+    let mut said = vec![1, 9, 1];
+    reason().put(&mut said);
+    for rest in [&[][..], &[1, 9], &said] {
+        assert!(keyed(rest).is_ok(), "{rest:?}");
+    }
+    said.push(0);
+    assert_eq!(keyed(&said), Err(RecordError::NewerField));
     assert_eq!(read(&SALT.0[1..]), Err(RecordError::Truncated));
     assert_eq!(read(&SALT.0), Ok(Groups::new()));
     // A head that ends early does not record what follows, and one without events stands.

@@ -26,7 +26,7 @@ use crate::rig::set_clock::SetClock;
 pub(crate) struct Market {
     pub(crate) running: Running,
     pub(crate) admin: Client,
-    folder: Arc<TempDir>,
+    pub(crate) folder: Arc<TempDir>,
 }
 
 /// A key and the server it opens.

@@ -1,16 +1,63 @@
 //! The ledger says of each command who had it carried out, and which request brought it.
 
+use std::sync::Arc;
+
 use nexnum_engine::group::{Actor, Head, Origin};
 use nexnum_engine::ids::{AddressNumber, KeyId, ProviderId};
+use nexnum_engine::sealed::Purpose;
 use reqwest::Method;
 use serde_json::json;
 
+use super::command_line::run;
 use super::harness::{Market, answer};
+use crate::rig::plain::{files_with, ways_of_text};
 
 /// Own stock, the only provider.
 const OWN: Actor = Actor::Worker(ProviderId(1));
 const OPERATOR: Actor = Actor::Key(KeyId(1));
 const BUYER: Actor = Actor::Key(KeyId(2));
+
+const REASON: &str = "по просьбе клиента";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_s_reason_stands_sealed_in_the_head() {
+    let market = Market::start().await;
+    let _buyer = market.customer("ann", "1").await;
+    let deposit = async |reason: &str| {
+        let body = json!({"amount": "5", "reference": reason});
+        let call = market.admin.request(Method::POST, "/api/admin/accounts/1/deposits").json(&body);
+        answer(call.header("x-reason", reason)).await
+    };
+    deposit("a%0Ab").await.refused(400, "invalid_header");
+    let encoded: String = REASON.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    deposit(&encoded).await.created();
+    let told = ["--reason", REASON, "account", "create", "bob"];
+    // Options of the server stand behind the command too.
+    let told = [&told[2..], &told[..2]].concat();
+    assert!(run(&market, &told).await.status.success());
+    let body = json!({"name": "x"});
+    let unknown = market.admin.request(Method::POST, "/api/admin/accounts/9/keys").json(&json!({}));
+    answer(unknown.header("x-reason", "lost")).await.refused(404, "unknown_account");
+    market.admin.post("/api/admin/accounts", body).await.created();
+
+    let sealing = market.running.rooms.market.sealing.clone();
+    let (dir, _folder) = (market.dir(), Arc::clone(&market.folder));
+    let ledger = market.stop_and_read().await;
+    let with_reason = ledger.iter().filter_map(|(head, kinds)| {
+        let reason = head.origin.reason.as_ref()?;
+        Some((kinds[0], reason.clone()))
+    });
+    let with_reason: Vec<_> = with_reason.collect();
+    let kinds: Vec<_> = with_reason.iter().map(|(kind, _)| *kind).collect();
+    assert_eq!(kinds, ["Deposited", "AccountOpened"]);
+    for (_, reason) in &with_reason {
+        let opened = sealing.open_value(Purpose::Reason, None, reason).await.unwrap().unwrap();
+        assert_eq!(opened.expose(), REASON.as_bytes());
+    }
+    // Under the account's key, and that of the day: with that the whole of it is forgotten.
+    assert_ne!(with_reason[0].1.handle, with_reason[1].1.handle);
+    assert_eq!(files_with(&dir, &ways_of_text(REASON)), Vec::<String>::new());
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_group_says_who_had_it_carried_out_and_by_which_request() {
