@@ -127,6 +127,7 @@ impl Market {
             routing: Routing::default(),
             timings: TIMINGS,
             idempotency: Some(Idempotency { key: digest(self.placed), fingerprint: 1 }),
+            notes: None,
         })
     }
 

@@ -141,6 +141,7 @@ impl Writer {
             routing: Routing::default(),
             timings: TIMINGS,
             idempotency: Some(Idempotency { key: digest(number), fingerprint: 1 }),
+            notes: None,
         }));
         let message = message(digest(number), ["Telegram", "Telegram code 12345", "12345"]);
         self.execute(&Command::IngestMessage(IngestMessage {

@@ -60,6 +60,8 @@ pub const SEAL_KEYS_MAX: usize = 1_000_000;
 pub const ADDRESSES_MAX: usize = 1_024;
 /// Bytes of a caller's address in words.
 pub const ADDRESS_LEN_MAX: usize = 45;
+/// Bytes of what a buyer notes on an order.
+pub const NOTE_LEN_MAX: usize = 400;
 /// Bytes of a payment's reference.
 pub const REFERENCE_LEN_MAX: usize = 255;
 /// Rails: a mistyped name makes one, and they are few.

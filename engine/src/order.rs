@@ -3,6 +3,7 @@
 use crate::activation::{ActivationState, Assignment, Message};
 use crate::ids::{AccountId, CarrierId, OfferId, OrderId, OrderNumber, Product, ProviderId, Seq};
 use crate::money::Micros;
+use crate::sealed::SealedValue;
 use crate::time::Time;
 
 /// The one line that an order has.
@@ -67,6 +68,15 @@ pub struct OrderRef {
     pub assignment: u16,
 }
 
+/// What a buyer noted on an order, for itself: no rule reads it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct OrderNotes {
+    /// Its own reference, sealed under a day's key.
+    pub reference: Option<SealedValue>,
+    /// For whom it buys, sealed under a day's key.
+    pub end_user: Option<SealedValue>,
+}
+
 /// An order with its activation: they share one id and one life.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Order {
@@ -115,6 +125,8 @@ pub struct Order {
     pub messages: Vec<Message>,
     /// When it ended.
     pub closed_at: Option<Time>,
+    /// What its buyer noted, if anything.
+    pub notes: Option<Box<OrderNotes>>,
 }
 
 impl Order {

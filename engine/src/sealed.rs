@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::ids::{AccountId, OfferId, OrderId, PersonId};
 use crate::limits::{
-    ADDRESS_LEN_MAX, CALLBACK_LEN_MAX, NAME_LEN_MAX, REFERENCE_LEN_MAX, TEXT_LEN_MAX,
+    ADDRESS_LEN_MAX, CALLBACK_LEN_MAX, NAME_LEN_MAX, NOTE_LEN_MAX, REFERENCE_LEN_MAX, TEXT_LEN_MAX,
 };
 
 /// Bytes of the cipher's tag, behind the encrypted text.
@@ -83,6 +83,8 @@ pub enum Purpose {
     Name,
     /// From which address a caller came.
     CallerAddress,
+    /// A buyer's own reference of an order.
+    OrderReference,
 }
 
 impl Purpose {
@@ -99,6 +101,7 @@ impl Purpose {
             Self::Reference => 9,
             Self::Name => 10,
             Self::CallerAddress => 11,
+            Self::OrderReference => 12,
         }
     }
 
@@ -108,7 +111,8 @@ impl Purpose {
         match self {
             // Two bytes before each part say how long it is.
             Self::Message => TEXT_LEN_MAX + 2 * NAME_LEN_MAX + 6,
-            Self::Address | Self::Reason | Self::EndUser => TEXT_LEN_MAX,
+            Self::Address | Self::Reason => TEXT_LEN_MAX,
+            Self::EndUser | Self::OrderReference => NOTE_LEN_MAX,
             Self::Number | Self::Name => NAME_LEN_MAX,
             Self::Reference => REFERENCE_LEN_MAX,
             Self::CallerAddress => ADDRESS_LEN_MAX,
@@ -135,6 +139,12 @@ impl SealedValue {
     #[must_use]
     pub fn clear_len(&self) -> usize {
         self.ciphertext.len().saturating_sub(TAG_LEN)
+    }
+
+    /// The most bytes that it takes where it is written down, with what it says of its key.
+    #[must_use]
+    pub fn wire_len_max(&self) -> usize {
+        self.ciphertext.len() + 96
     }
 
     /// Whether it may be what is sealed for a purpose, as far as its length says.

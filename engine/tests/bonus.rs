@@ -74,6 +74,7 @@ impl Market {
             routing: Routing::default(),
             timings: TIMINGS,
             idempotency: None,
+            notes: None,
         }
     }
 

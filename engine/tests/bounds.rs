@@ -47,6 +47,7 @@ fn order(terms: Terms, limit: Micros) -> Command {
         routing: Routing::default(),
         timings: Timings { lifetime_ms: 1_000, min_cancel_age_ms: 0 },
         idempotency: None,
+        notes: None,
     })
 }
 

@@ -57,6 +57,7 @@ fn market() -> Recorded {
             routing: Routing::default(),
             timings: Timings { lifetime_ms: 60_000, min_cancel_age_ms: 0 },
             idempotency: Some(Idempotency { key: u128::from(offer), fingerprint: 1 }),
+            notes: None,
         }));
     }
     run(Command::DoubtOrder(DoubtOrder { order: OrderId(2), attempt: 1, ended: None }));

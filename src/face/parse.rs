@@ -8,6 +8,9 @@ use crate::http::{Call, Problem};
 use crate::message::number as written;
 use crate::public_id::{NoId, PublicIds};
 
+/// Most characters of a buyer's note.
+const NOTE_CHARS_MAX: usize = 100;
+
 /// A country by its ISO code, in any case.
 pub(super) fn country(catalog: &Catalog, code: &str) -> Result<CountryId, Problem> {
     let unknown = || {
@@ -111,4 +114,15 @@ pub(super) fn account_id(call: &Call) -> Result<AccountId, Problem> {
 /// A carrier's name; absent, empty and `any` are any.
 pub(super) fn carrier_name(name: Option<&str>) -> Option<&str> {
     name.filter(|name| !name.is_empty() && *name != "any")
+}
+
+/// A note of a buyer; absent is none.
+pub(super) fn note(text: Option<&str>, field: &'static str) -> Result<Option<Box<str>>, Problem> {
+    let Some(text) = text else { return Ok(None) };
+    let len = text.chars().take(NOTE_CHARS_MAX + 1).count();
+    if !(1..=NOTE_CHARS_MAX).contains(&len) || text.contains(char::is_control) {
+        let rule = "must be 1 to 100 characters without control characters";
+        return Err(Problem::invalid_field(field, rule));
+    }
+    Ok(Some(text.into()))
 }

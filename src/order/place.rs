@@ -11,8 +11,10 @@ use nexnum_engine::order::Order;
 use nexnum_engine::reject::Reject;
 
 use super::claim::{Claimed, Wish, claim, terms};
+use super::notes::Notes;
 use super::refusal::Refusal;
 use super::{Orders, buy};
+use crate::market::Refused;
 
 /// How long a request waits for its number: providers answer within seconds or not at all,
 /// and common clients give up after 30 s.
@@ -20,6 +22,15 @@ pub const NUMBER_WAIT: Duration = Duration::from_secs(25);
 /// How often an order looks again when its claim was overtaken; each round means that
 /// another order got a number.
 const ROUNDS_MAX: usize = 8;
+
+/// What a request says beside what it wants.
+#[derive(Clone, Debug, Default)]
+pub struct OrderRequest {
+    /// Its idempotency, where it has a key.
+    pub idempotency: Option<Idempotency>,
+    /// What its buyer notes.
+    pub notes: Notes,
+}
 
 /// An order that was placed, now or by an earlier request with the same idempotency key.
 #[derive(Clone, Debug)]
@@ -42,12 +53,12 @@ impl Orders {
         origin: &Origin,
         account: AccountId,
         wish: Wish,
-        idempotency: Option<Idempotency>,
+        asked: OrderRequest,
     ) -> Result<PlacedOrder, Refusal> {
         // 1. The order that the key stands for, or a new one.
-        let (id, replayed) = match idempotency {
-            None => self.place_once(origin, account, wish, None).await?,
-            Some(used) => self.place_for_key(origin, account, wish, used).await?,
+        let (id, replayed) = match asked.idempotency {
+            None => self.place_once(origin, account, wish, &asked).await?,
+            Some(used) => self.place_for_key(origin, account, wish, (used, &asked)).await?,
         };
         // 2. Its number, or its end.
         let settled = |order: &Order| order.state != ActivationState::Init;
@@ -66,7 +77,7 @@ impl Orders {
         origin: &Origin,
         account: AccountId,
         wish: Wish,
-        used: Idempotency,
+        (used, asked): (Idempotency, &OrderRequest),
     ) -> Result<(OrderId, bool), Refusal> {
         if let Some(order) = self.stored(account, used)? {
             return Ok((order, true));
@@ -75,7 +86,7 @@ impl Orders {
         // The first request may have been decided between the look and the entry.
         match self.stored(account, used)? {
             Some(order) => Ok((order, true)),
-            None => self.place_once(origin, account, wish, Some(used)).await,
+            None => self.place_once(origin, account, wish, asked).await,
         }
     }
 
@@ -97,8 +108,9 @@ impl Orders {
         origin: &Origin,
         account: AccountId,
         wish: Wish,
-        idempotency: Option<Idempotency>,
+        OrderRequest { idempotency, notes }: &OrderRequest,
     ) -> Result<(OrderId, bool), Refusal> {
+        let notes = self.seal_notes(notes).await.map_err(Refused::from)?;
         let mut tried = Vec::new();
         for _ in 0..ROUNDS_MAX {
             let claimed = claim(&self.market.grid, &self.providers, &wish, &tried)?;
@@ -113,7 +125,8 @@ impl Orders {
                 terms: terms(&claim),
                 routing,
                 timings: self.own.timings,
-                idempotency,
+                idempotency: *idempotency,
+                notes: notes.clone(),
             };
             match self.market.handle.ask_with(origin, order, claim).await? {
                 Ok(accepted) => match accepted.reply {

@@ -24,7 +24,7 @@ use nexnum_engine::ids::{
     OrderId, OrderNumber, PersonId, Product, ProviderId, RailId, Seq, ServiceId, Token,
 };
 use nexnum_engine::money::Micros;
-use nexnum_engine::order::{FailReason, Held, Order, OrderRef, OrderStatus, Outlay};
+use nexnum_engine::order::{FailReason, Held, Order, OrderNotes, OrderRef, OrderStatus, Outlay};
 use nexnum_engine::pricing::Margin;
 use nexnum_engine::replies::StoredReply;
 use nexnum_engine::sealed::{KeyHandle, KeyOwner, SealedValue};
@@ -313,7 +313,8 @@ structs! {
     AttemptEnd { error, word }
     Charged { amount, currency, rate }
     Placement {
-        order, number, product, carrier, limit, terms, deadline, assignment, max_price, routing
+        order, number, product, carrier, limit, terms, deadline, assignment, max_price, routing,
+        notes
     }
     Arrival { way, kind, identity, names_service }
     MessageParts { sender, text, code }
@@ -322,6 +323,7 @@ structs! {
     Completion { order, message, said }
     Assignment { token, place, external_id, cancel_from, expires_at }
     StockNumber { token, load, index }
+    OrderNotes { reference, end_user }
     LoadedNumber { token, sealed }
     Leg { book, amount }
     Moved { kind, reason, order, reverses, legs }
@@ -334,7 +336,7 @@ structs! {
     Order {
         id, account, number, product, carrier, limit, price, cost, held, outlay, offer, provider,
         attempt, in_doubt, placed_at, deadline, status, state, awaits_another, assignment, messages,
-        closed_at
+        closed_at, notes
     }
     Counters { seq, account, key, provider, carrier, order, message, load, rail }
     Account { name, credit_limit, opened_at, orders }

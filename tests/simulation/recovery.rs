@@ -142,7 +142,8 @@ impl World {
         let now = self.now;
         self.placed.retain(|(at, ..)| now.ms_since(*at) < REPLIES_KEPT_MS);
         for _ in 0..self.placed.len().min(2) {
-            let (at, order, id) = self.placed[self.rng.below(self.placed.len() as u64) as usize];
+            let (at, order, id) =
+                self.placed[self.rng.below(self.placed.len() as u64) as usize].clone();
             let now = self.now;
             if now.ms_since(at) >= REPLIES_KEPT_MS || self.life().core.is_full(now) {
                 continue;

@@ -108,6 +108,7 @@ impl State {
             assignment: None,
             messages: Vec::new(),
             closed_at: None,
+            notes: placement.notes.clone(),
         };
         self.orders.insert(id, placed);
         match assignment {

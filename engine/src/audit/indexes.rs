@@ -143,6 +143,7 @@ mod tests {
             routing: Routing::default(),
             timings: Timings { lifetime_ms: 60_000, min_cancel_age_ms: 0 },
             idempotency: None,
+            notes: None,
         }
         .into()
     }

@@ -4,7 +4,7 @@ use crate::event::{AttemptEnd, Charged, Routing, Terms};
 use crate::group::Idempotency;
 use crate::ids::{AccountId, CarrierId, OrderId, Product, Token};
 use crate::money::Micros;
-use crate::order::FailReason;
+use crate::order::{FailReason, OrderNotes};
 use crate::sealed::SealedValue;
 
 /// How long a number lives and when it may be cancelled.
@@ -26,7 +26,7 @@ pub enum Caller {
 }
 
 /// An order to place. Phase 1 has claimed `terms` from the grid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlaceOrder {
     /// The buyer.
     pub account: AccountId,
@@ -46,6 +46,8 @@ pub struct PlaceOrder {
     pub timings: Timings,
     /// The request's idempotency, where it has a key.
     pub idempotency: Option<Idempotency>,
+    /// What the buyer notes, if anything.
+    pub notes: Option<Box<OrderNotes>>,
 }
 
 /// Goes on to the next ask after a refusal.

@@ -17,7 +17,7 @@ use crate::group::Made;
 use crate::ids::{CarrierId, OrderId, OrderNumber, Product, Token};
 use crate::limits::{ATTEMPTS_MAX, BUY_TIME_MS, NAME_LEN_MAX};
 use crate::money::{COST_MAX, Micros};
-use crate::order::{FailReason, LINE, Order, OrderRef};
+use crate::order::{FailReason, LINE, Order, OrderNotes, OrderRef};
 use crate::reject::Reject;
 use crate::sealed::Purpose;
 use crate::state::{Lost, State};
@@ -38,6 +38,7 @@ pub(super) fn place(
         let same = stored.fingerprint == idempotency.fingerprint;
         return if same { Ok(Placed::Replayed(made)) } else { Err(Reject::IdempotencyMismatch) };
     }
+    check_notes(state, order.notes.as_deref())?;
     let wish = Wish { product, carrier, limit };
     let assignment = check_terms(state, at, wish, terms, timings)?;
     check_room(state, terms.provider)?;
@@ -60,9 +61,27 @@ pub(super) fn place(
         assignment,
         max_price: order.max_price,
         routing: order.routing,
+        notes: order.notes.clone(),
     })));
     events.push(money::spend(state, order_ref, terms.price, None));
     Ok(placed)
+}
+
+/// Refuses notes that are too long, or sealed under a key that seals none.
+fn check_notes(state: &State, notes: Option<&OrderNotes>) -> Result<(), Reject> {
+    let Some(OrderNotes { reference, end_user }) = notes else { return Ok(()) };
+    let noted = [
+        (reference, Purpose::OrderReference, "reference"),
+        (end_user, Purpose::EndUser, "end_user"),
+    ];
+    for (value, purpose, field) in noted {
+        let Some(value) = value else { continue };
+        if !value.fits(purpose) {
+            return Err(Reject::OutOfBounds(field));
+        }
+        sealed_under_a_day(state, value)?;
+    }
+    Ok(())
 }
 
 const fn placed(order: OrderId, filled: bool) -> Placed {

@@ -5,7 +5,8 @@ use super::bulk::Bulk;
 use crate::activation::{Assignment, Message, NumberPlace, SealedParts};
 use crate::ids::{CarrierId, KeyId, MessageId, OfferId, OrderNumber, Product, ProviderId};
 use crate::money::Micros;
-use crate::order::{FailReason, OrderRef};
+use crate::order::{FailReason, OrderNotes, OrderRef};
+use crate::sealed::SealedValue;
 use crate::time::Time;
 
 /// How an activation ended.
@@ -55,6 +56,8 @@ pub struct Placement {
     pub max_price: Option<Micros>,
     /// How the first attempt's offer was chosen.
     pub routing: Routing,
+    /// What the buyer noted, if anything.
+    pub notes: Option<Box<OrderNotes>>,
 }
 
 /// By which way a message came in.
@@ -300,7 +303,12 @@ impl OrderEvent {
                 let text_len = assignment.external_id.len() + carrier_len + rate_len + place_len;
                 Bulk { rows: 0, text_len }
             }
-            Self::OrderPlaced(_)
+            Self::OrderPlaced(Placement { notes: Some(notes), .. }) => {
+                let OrderNotes { reference, end_user } = &**notes;
+                let sealed = [reference, end_user].into_iter().flatten();
+                Bulk { rows: 0, text_len: sealed.map(SealedValue::wire_len_max).sum() }
+            }
+            Self::OrderPlaced(Placement { notes: None, .. })
             | Self::DoubtCleared { .. }
             | Self::MessageShown { .. }
             | Self::AnotherRequested { .. }

@@ -479,6 +479,7 @@ impl Arbitrary {
             routing: self.routing(),
             timings: self.timings(),
             idempotency,
+            notes: self.notes(),
         }
     }
 }

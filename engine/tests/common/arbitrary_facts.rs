@@ -10,6 +10,7 @@ use nexnum_engine::event::{
 };
 use nexnum_engine::ids::{KeyId, MessageId, OfferId, OrderId};
 use nexnum_engine::money::Micros;
+use nexnum_engine::order::OrderNotes;
 use nexnum_engine::pricing::Margin;
 use nexnum_engine::sealed::{KeyHandle, Purpose, SealedValue};
 use nexnum_engine::state::State;
@@ -117,5 +118,15 @@ impl Arbitrary {
                 self.rng.pick(had.iter().map(|it| it.digest).collect::<Vec<_>>().as_slice());
         }
         CompleteMessage { order, message }.into()
+    }
+
+    /// What a buyer notes, mostly nothing.
+    pub(super) fn notes(&mut self) -> Option<Box<OrderNotes>> {
+        if !self.rng.once_in(4) {
+            return None;
+        }
+        let reference = self.rng.once_in(2).then(|| self.sealed(400));
+        let end_user = self.rng.once_in(2).then(|| self.sealed(400));
+        Some(Box::new(OrderNotes { reference, end_user }))
     }
 }

@@ -439,6 +439,7 @@ impl Scene {
             max_price: line.find("max").map(money),
             routing: Routing::default(),
             timings: line.timings(),
+            notes: None,
             idempotency: line.find("key").map(|key| Idempotency {
                 key: int::<u64>(key).into(),
                 fingerprint: line.int::<u64>("body", "1").into(),

@@ -298,6 +298,7 @@ impl Market {
             routing: Routing::default(),
             timings: Timings { lifetime_ms: LIFETIME_MS, min_cancel_age_ms: 0 },
             idempotency: None,
+            notes: None,
         };
         let placed = self.execute(&Command::PlaceOrder(order)).map_err(|reject| reject.code());
         if price == 0 {

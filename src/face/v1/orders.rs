@@ -27,8 +27,9 @@ use crate::face::{parse, problems};
 use crate::http::route::Next;
 use crate::http::{Call, Problem, Response, body, reply};
 use crate::market::Market;
-use crate::order::Refusal;
 use crate::order::claim::Wish;
+use crate::order::notes::Notes;
+use crate::order::{OrderRequest, Refusal};
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
@@ -37,6 +38,7 @@ pub(super) const ID: PathParam =
 
 const EXAMPLE: &str = r#"{"id": "ord_08p3xq5n7t2ma", "status": "PLACED", "price": "0.400000", "currency": "USD",
     "product": {"country": "ID", "service": "telegram"}, "created_at": "2026-11-20T09:30:00.000Z",
+    "reference": "basket 7", "end_user": null,
     "activation": {"id": "act_0c4v9s1rk6yhe", "number": "+6281234567890", "state": "ACTIVE",
         "expires_at": "2026-11-20T09:50:00.000Z", "cancel_from": "2026-11-20T09:32:00.000Z",
         "messages": []}}"#;
@@ -86,8 +88,9 @@ pub(super) async fn create(
 ) -> Result<Response, Problem> {
     let body = call.bytes().await?;
     let idempotency = idempotency(&state.market, &call, &body)?;
-    let wish = parse(&state.market, &body)?;
-    let placed = state.orders.place(&trader.origin(&call), trader.account, wish, idempotency).await;
+    let (wish, notes) = parse(&state.market, &body)?;
+    let (origin, asked) = (trader.origin(&call), OrderRequest { idempotency, notes });
+    let placed = state.orders.place(&origin, trader.account, wish, asked).await;
     let placed = placed.map_err(|refusal| refused(refusal, &state.market))?;
     let mut response = render(StatusCode::CREATED, &placed.order, As::Created, &state.market);
     if placed.replayed {
@@ -114,13 +117,16 @@ fn idempotency(market: &Market, call: &Call, body: &[u8]) -> Result<Option<Idemp
     }))
 }
 
-fn parse(market: &Market, body: &[u8]) -> Result<Wish, Problem> {
+fn parse(market: &Market, body: &[u8]) -> Result<(Wish, Notes), Problem> {
     let new: NewOrder<'_> = body::decode_json(body)?;
     let country = parse::country(market.catalog, &new.country)?;
     let service = parse::service(market.catalog, &new.service)?;
     let carrier = offers::parse_carrier(market, new.operator.as_deref())?;
     let limit = new.max_price.map(|amount| parse::amount(&amount.0, "max_price")).transpose()?;
-    Ok(Wish { product: Product { country, service }, carrier, limit })
+    let reference = parse::note(new.reference.as_deref(), "reference")?;
+    let end_user = parse::note(new.end_user.as_deref(), "end_user")?;
+    let wish = Wish { product: Product { country, service }, carrier, limit };
+    Ok((wish, Notes { reference, end_user }))
 }
 
 pub(super) const GET: Operation = Operation::new(
@@ -192,7 +198,7 @@ pub(super) const LIST: Operation = Operation::new(
         "A page of orders, newest first",
         r#"{"orders": [{"id": "ord_08p3xq5n7t2ma", "status": "PLACED", "price": "0.400000", "currency": "USD",
             "product": {"country": "ID", "service": "telegram"},
-            "created_at": "2026-11-20T09:30:00.000Z",
+            "created_at": "2026-11-20T09:30:00.000Z", "reference": null, "end_user": null,
             "activation": {"id": "act_0c4v9s1rk6yhe", "number": "+6281234567890", "state": "ACTIVE",
                 "expires_at": "2026-11-20T09:50:00.000Z",
                 "cancel_from": "2026-11-20T09:32:00.000Z", "messages": []}}],
@@ -252,6 +258,16 @@ struct NewOrder<'a> {
     /// the cheapest offer at most.
     #[serde(borrow, default)]
     max_price: Option<Amount<'a>>,
+    /// Your own reference: 1 to 100 characters without control characters. It is shown with the
+    /// order, and is forgotten with its messages.
+    #[serde(borrow, default)]
+    #[schemars(length(min = 1, max = 100))]
+    reference: Option<Cow<'a, str>>,
+    /// For whom you buy, as you call that person: 1 to 100 characters without control characters.
+    /// It is kept as the reference is.
+    #[serde(borrow, default)]
+    #[schemars(length(min = 1, max = 100))]
+    end_user: Option<Cow<'a, str>>,
 }
 
 /// A page of orders, newest first.

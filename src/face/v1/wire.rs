@@ -13,6 +13,7 @@ use crate::face::wire::{
     ServiceSlug,
 };
 use crate::market::Market;
+use crate::order::notes::Notes;
 use crate::order::texts::Texts;
 use nexnum_storage::said::Said;
 
@@ -57,6 +58,12 @@ pub(super) struct Order<'a> {
     pub product: Product<'a>,
     /// When it was placed.
     pub created_at: Moment,
+    /// The reference that it was placed with; `null` without one, and once it is past its time.
+    #[schemars(length(max = 100))]
+    pub reference: Option<Box<str>>,
+    /// For whom it was placed, as the request said; `null` as the reference is.
+    #[schemars(length(max = 100))]
+    pub end_user: Option<Box<str>>,
     /// The number and its messages.
     pub activation: OrderActivation,
 }
@@ -205,6 +212,7 @@ impl<'a> Order<'a> {
         let Shown { number, state, expires_at, cancel_from, messages } =
             Shown::of(order, shown, market);
         let id = ActivationRef(ids.activation(order.id));
+        let Notes { reference, end_user } = Notes::of(&market.sealing, order);
         Self {
             id: OrderRef(ids.order(order.id)),
             status: status(order, shown),
@@ -212,6 +220,8 @@ impl<'a> Order<'a> {
             currency: Currency::Usd,
             product: Product::of(order.product, market.catalog),
             created_at: Moment(order.placed_at),
+            reference,
+            end_user,
             activation: OrderActivation { id, number, state, expires_at, cancel_from, messages },
         }
     }

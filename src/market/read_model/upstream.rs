@@ -179,6 +179,7 @@ mod tests {
             assignment: None,
             messages: Vec::new(),
             closed_at: None,
+            notes: None,
         }
     }
 

@@ -233,17 +233,19 @@ fn open_values<'a>(
     let (Some(_), Ok(ReadRecord::Event(event))) = (keys.peek(), read) else {
         return Ok(Vec::new());
     };
-    let mut lines = Vec::new();
+    // Keys stand in the order of the values that they open.
+    let (mut lines, mut values) = (Vec::new(), sealed_in(&event).into_iter());
     for key in keys {
         let what = || format!("the key for record {}", key.seq);
         let subkey = Subkey::of_bytes(hash_of(&key.subkey, what, "subkey")?.0);
-        for (purpose, order, value) in sealed_in(&event) {
+        let said = values.find_map(|(purpose, order, value)| {
             let sealed = SealedPlace { ledger: place.ledger, purpose, order };
-            if let Ok(text) = subkey.open_value(&sealed, value) {
-                let said = words::opened(purpose, text.expose());
-                lines.push(format!("record {} opens: {purpose:?} {said}", record.seq));
-                opened.insert((key.seq, &key.subkey));
-            }
+            let text = subkey.open_value(&sealed, value).ok()?;
+            Some(format!("{purpose:?} {}", words::opened(purpose, text.expose())))
+        });
+        if let Some(said) = said {
+            lines.push(format!("record {} opens: {said}", record.seq));
+            opened.insert((key.seq, &key.subkey));
         }
     }
     Ok(lines)

@@ -6,6 +6,7 @@ use nexnum_engine::catalog::Catalog;
 use nexnum_engine::event::{Event, LedgerEvent, Leg, MoneyEvent, Moved, OrderEvent, Placement};
 use nexnum_engine::group::{Actor, Head};
 use nexnum_engine::ids::OrderId;
+use nexnum_engine::order::OrderNotes;
 use nexnum_engine::sealed::{Purpose, SealedValue};
 use nexnum_storage::payload::ReadRecord;
 
@@ -32,7 +33,7 @@ pub(super) fn words(record: &ReadRecord) -> String {
 
 /// The sealed values of an event: what each is, and the order that it is sealed for. A value that an
 /// event comes to have stands here too, so that receipts hand out its key.
-pub(super) fn sealed_in(event: &Event) -> Vec<(Purpose, Option<OrderId>, &SealedValue)> {
+pub(super) fn sealed_in<'a>(event: &'a Event) -> Vec<(Purpose, Option<OrderId>, &'a SealedValue)> {
     match event {
         Event::Money(MoneyEvent::Deposited { sealed, .. }) => {
             sealed.iter().map(|value| (Purpose::Reference, None, value)).collect()
@@ -48,6 +49,15 @@ pub(super) fn sealed_in(event: &Event) -> Vec<(Purpose, Option<OrderId>, &Sealed
         | Event::Callback(_)
         | Event::Ledger(_)
         | Event::SealKey(_) => Vec::new(),
+        // Sealed before the order had an id.
+        Event::Order(OrderEvent::OrderPlaced(Placement { notes, .. })) => {
+            let of = |notes: &'a OrderNotes| {
+                let OrderNotes { reference, end_user } = notes;
+                let noted = [(Purpose::OrderReference, reference), (Purpose::EndUser, end_user)];
+                noted.into_iter().filter_map(|(purpose, value)| Some((purpose, None, value.as_ref()?)))
+            };
+            notes.as_deref().map(of).into_iter().flatten().collect()
+        }
         Event::Order(event) => {
             let id = event.order().id;
             of_order_event(event).map(|(purpose, value)| (purpose, Some(id), value)).collect()

@@ -349,6 +349,7 @@ mod tests {
                 skipped,
                 margin: Some(Margin { share_ppm: u32::MAX, floor: most }),
             },
+            notes: None,
         }));
         let placed_len = len_of(Head::system(Time(0)), placed);
         assert!((200..=EVENT_LEN_MAX).contains(&placed_len), "{placed_len}");

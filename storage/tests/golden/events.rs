@@ -21,7 +21,7 @@ use nexnum_engine::time::Time;
 use crate::money::of_money;
 use crate::values::{
     ACCOUNT, DIGEST, LEDGER, NOW, NUMBER, ORDER, PRODUCT, REFERENCE, TERMS, TOKEN, assignment,
-    closed_day, epoch, loaded, said, sealed,
+    closed_day, epoch, loaded, notes, said, sealed,
 };
 
 pub(crate) fn events() -> Vec<(&'static str, Event)> {
@@ -232,7 +232,7 @@ fn of_orders() -> Vec<(&'static str, OrderEvent)> {
     }
     let margin = Some(Margin { share_ppm: 200_000, floor: Micros(10_000) });
     let routing = Routing { document: Some(u64::MAX), turn: Some(300), skipped, margin };
-    let place = |assignment, routing| {
+    let place = |assignment, routing, noted: bool| {
         OrderEvent::OrderPlaced(Placement {
             order: REFERENCE,
             number: NUMBER,
@@ -244,6 +244,7 @@ fn of_orders() -> Vec<(&'static str, OrderEvent)> {
             assignment,
             max_price: Some(Micros(600_000)),
             routing,
+            notes: noted.then(|| Box::new(notes())),
         })
     };
     let end = |error| Some(AttemptEnd { error, word: "NO_NUMBERS".into() });
@@ -254,8 +255,9 @@ fn of_orders() -> Vec<(&'static str, OrderEvent)> {
         ended: end(AttemptError::NoNumbers),
     };
     vec![
-        ("OrderPlaced", place(None, routing)),
-        ("OrderPlaced Own", place(Some(assignment()), Routing::default())),
+        ("OrderPlaced", place(None, routing, false)),
+        ("OrderPlaced Own", place(Some(assignment()), Routing::default(), false)),
+        ("OrderPlaced Noted", place(None, Routing::default(), true)),
         (
             "AttemptStarted",
             OrderEvent::AttemptStarted { order: REFERENCE, terms: TERMS, routing, ended: None },

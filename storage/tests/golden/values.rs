@@ -18,7 +18,7 @@ use nexnum_engine::ids::{
     OrderId, OrderNumber, Product, ProviderId, RailId, Seq, ServiceId, Token,
 };
 use nexnum_engine::money::Micros;
-use nexnum_engine::order::{Held, Order, OrderRef, OrderStatus, Outlay};
+use nexnum_engine::order::{Held, Order, OrderNotes, OrderRef, OrderStatus, Outlay};
 use nexnum_engine::replies::StoredReply;
 use nexnum_engine::sealed::{KeyHandle, KeyOwner, SealedValue};
 use nexnum_engine::snapshot::Row;
@@ -93,6 +93,10 @@ pub(crate) fn message() -> Message {
     }
 }
 
+pub(crate) fn notes() -> OrderNotes {
+    OrderNotes { reference: Some(sealed(b"basket 7")), end_user: None }
+}
+
 pub(crate) fn order(state: ActivationState) -> Order {
     let closed = state.is_closed();
     Order {
@@ -129,6 +133,7 @@ pub(crate) fn order(state: ActivationState) -> Order {
         assignment: (state != ActivationState::Init).then(assignment),
         messages: if closed { vec![message()] } else { Vec::new() },
         closed_at: closed.then_some(NOW),
+        notes: closed.then(|| Box::new(notes())),
     }
 }
 

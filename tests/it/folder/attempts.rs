@@ -45,9 +45,9 @@ fn a_start_knows_when_each_attempt_in_doubt_began_and_ended() {
     // 2. An order whose first purchase was given up, and whose second was under way when the
     // process ended; one that was in doubt.
     let order = |id| OrderId(id);
-    append(after(10), placed.into());
+    append(after(10), placed.clone().into());
     append(after(12), DoubtOrder { order: order(1), attempt: 1, ended: None }.into());
-    append(after(13), placed.into());
+    append(after(13), placed.clone().into());
     append(after(50), ClearDoubt { order: order(1), attempt: 1 }.into());
     let next = NextAttempt {
         order: order(1),

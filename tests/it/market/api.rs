@@ -4,6 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::harness::{Client, Market};
+use crate::rig::plain::{files_with, ways_of_text};
 
 const TELEGRAM: &str = r#"{"country":"id","service":"tg","max_price":"0.4"}"#;
 
@@ -231,5 +232,41 @@ async fn offers_of_a_provider_that_does_not_sell_are_not_shown_as_live() {
     let offers = buyer.get(&format!("/api/v1/offers?{product}")).await.ok();
     let ask = &offers["offers"][0];
     assert_eq!((&ask["open"], &ask["stock"]), (&json!(true), &json!(3)), "{ask}");
+    market.running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_buyer_notes_is_shown_with_its_order_and_sealed() {
+    let (market, buyer) = market().await;
+    let noted = |reference: &str, end_user: &str| {
+        let mut order = telegram();
+        order["reference"] = reference.into();
+        order["end_user"] = end_user.into();
+        order
+    };
+    let order = buyer.post("/api/v1/orders", noted("корзина 7", "maría")).await.created();
+    let shown = |order: &Value| (order["reference"].clone(), order["end_user"].clone());
+    let expected = (json!("корзина 7"), json!("maría"));
+    assert_eq!(shown(&order), expected);
+    let plain = buyer.post("/api/v1/orders", telegram()).await.created();
+    assert_eq!(shown(&plain), (Value::Null, Value::Null));
+    for (field, order) in [("reference", noted("", "x")), ("end_user", noted("x", "a\nb"))] {
+        let problem = buyer.post("/api/v1/orders", order).await.refused(400, "invalid_field");
+        assert_eq!(problem["param"], field);
+    }
+    let long = "щ".repeat(101);
+    let problem =
+        buyer.post("/api/v1/orders", noted(&long, "x")).await.refused(400, "invalid_field");
+    assert_eq!(problem["param"], "reference");
+    // After a start, in the list and alone.
+    let (key, path) =
+        (buyer.key.clone(), format!("/api/v1/orders/{}", order["id"].as_str().unwrap()));
+    let market = market.restart().await;
+    let buyer = Client::new(&market.running, &key);
+    assert_eq!(shown(&buyer.get(&path).await.ok()), expected);
+    let page = buyer.get("/api/v1/orders").await.ok();
+    assert_eq!(shown(&page["orders"][1]), expected);
+    let ways: Vec<_> = ["корзина 7", "maría"].into_iter().flat_map(ways_of_text).collect();
+    assert_eq!(files_with(&market.dir(), &ways), Vec::<String>::new());
     market.running.stop().await.unwrap();
 }

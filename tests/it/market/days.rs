@@ -47,7 +47,8 @@ pub(super) async fn closed(market: &Market, day: u32) -> Vec<ClosedDay> {
 pub(super) async fn delivered(market: &Market) -> (Client, Value) {
     market.stock("ID", "telegram", "0.30", 62_810_000_000, 5).await;
     let buyer = market.customer("a", "10").await;
-    let wish = json!({"country": "ID", "service": "telegram"});
+    let wish =
+        json!({"country": "ID", "service": "telegram", "reference": "basket 7", "end_user": "m"});
     let order = buyer.post("/api/v1/orders", wish).await.created();
     let number = order["activation"]["number"].as_str().unwrap();
     market.message(number, "Telegram code 12345").await.ok();

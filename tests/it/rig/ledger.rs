@@ -81,6 +81,7 @@ pub(crate) fn order() -> PlaceOrder {
         routing: Routing::default(),
         timings: Timings { lifetime_ms: 1_200_000, min_cancel_age_ms: 0 },
         idempotency: None,
+        notes: None,
     }
 }
 

@@ -201,6 +201,7 @@ impl Order {
             assignment,
             messages: self.messages.clone(),
             closed_at: self.closed_at,
+            notes: self.asked.notes.clone(),
         }
     }
 

@@ -58,6 +58,15 @@ impl Model {
         need(self.wallet(account) - i128::from(needed) >= -limit, "insufficient_funds")
     }
 
+    fn check_notes(&self, asked: &PlaceOrder) -> Result<(), &'static str> {
+        let notes = asked.notes.iter().flat_map(|notes| [&notes.reference, &notes.end_user]);
+        for value in notes.flatten() {
+            need(value.ciphertext.len() <= 416, "invalid_field")?;
+            need(self.seals_days(value), "unknown_sealing_key")?;
+        }
+        Ok(())
+    }
+
     pub(super) fn place(&mut self, now: Time, asked: &PlaceOrder) -> Answer {
         self.account(asked.account)?;
         if let Some(new) = asked.idempotency {
@@ -68,11 +77,12 @@ impl Model {
                 return Ok(Reply::Placed(Placed::Replayed(*order)));
             }
         }
+        self.check_notes(asked)?;
         let number = self.claim(asked, asked.terms)?;
         self.funded(asked.account, asked.terms.price.0)?;
         let id = OrderId(self.orders.len() as u64 + 1);
         self.orders.push(Order {
-            asked: *asked,
+            asked: asked.clone(),
             terms: asked.terms,
             attempt: 1,
             in_doubt: false,
@@ -163,7 +173,7 @@ impl Model {
         timings: Timings,
     ) -> Answer {
         let index = self.running(id, refused)?;
-        let asked = self.orders[index].asked;
+        let asked = self.orders[index].asked.clone();
         need(!self.orders[index].in_doubt, "in_doubt")?;
         need(refused < ATTEMPTS_MAX, "exhausted")?;
         let number = self.claim(&asked, terms)?;

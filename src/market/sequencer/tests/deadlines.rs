@@ -52,6 +52,7 @@ fn with_orders(now: Time, ends_in_ms: u64, orders: u64) -> Engine {
                 routing: Routing::default(),
                 timings,
                 idempotency: None,
+                notes: None,
             }
             .into(),
         );
