@@ -88,15 +88,11 @@ impl<D> Drop for Opened<D> {
     }
 }
 
-/// A backend over a new, empty file; refuses one that is there.
-pub(crate) fn create_file(path: &Path) -> Result<FileBackend, StorageError> {
-    let file = owner_only()
-        .read(true)
-        .write(true)
-        .create_new(true)
-        .open(path)
-        .map_err(|e| StorageError::io("creating", path, e))?;
-    file_backend(file, path)
+/// A new, empty file; refuses one that is there.
+pub(crate) fn create_file(path: &Path) -> Result<File, StorageError> {
+    let mut options = owner_only();
+    let file = options.read(true).write(true).create_new(true).open(path);
+    file.map_err(|e| StorageError::io("creating", path, e))
 }
 
 /// A backend over a file that is there.

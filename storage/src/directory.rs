@@ -65,6 +65,17 @@ impl DiskDirectory {
     pub fn at(path: &Path) -> Self {
         Self { path: path.to_owned() }
     }
+
+    /// The directory that a file is in, and the file's name there.
+    #[must_use]
+    pub(crate) fn of(file: &Path) -> (Self, String) {
+        let folder = match file.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            Some(_) | None => Path::new("."),
+        };
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        (Self::at(folder), name)
+    }
 }
 
 impl FileDirectory for DiskDirectory {

@@ -9,14 +9,17 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::directory::DiskDirectory;
 use crate::error::StorageError;
 use crate::file::{self, temporary};
 use crate::format::LedgerId;
 use crate::ledger::RedbLedger;
-use crate::manifest::{Manifest, tip_new};
+use crate::manifest::Manifest;
+use crate::new_folder::{self, NewFolder};
 use crate::position::Position;
 use crate::reader::Reader;
 use crate::secrets::{MasterKey, Secrets};
+use crate::tip::tip_new;
 
 /// The paths of a data folder, which may or may not be there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,13 +57,13 @@ impl Folder {
     /// `ledger.redb`: every event.
     #[must_use]
     pub fn ledger(&self) -> PathBuf {
-        self.path.join("ledger.redb")
+        self.path.join(new_folder::LEDGER)
     }
 
     /// `MANIFEST`: what the ledger is known to hold.
     #[must_use]
     pub fn manifest(&self) -> PathBuf {
-        self.path.join("MANIFEST")
+        self.path.join(new_folder::MANIFEST)
     }
 
     /// `TIP`: where the ledger ended at the last commit; see [`Manifest::with_tip`].
@@ -78,13 +81,13 @@ impl Folder {
     /// `secrets.redb`: sealed secrets.
     #[must_use]
     pub fn secrets(&self) -> PathBuf {
-        self.path.join("secrets.redb")
+        self.path.join(new_folder::SECRETS)
     }
 
     /// `master.key`: what opens the secrets, unless the operator keeps it elsewhere.
     #[must_use]
     pub fn master_key(&self) -> PathBuf {
-        self.path.join("master.key")
+        self.path.join(new_folder::MASTER_KEY)
     }
 
     /// `keys/`: the keys that values are sealed under; made with the first of them.
@@ -128,17 +131,21 @@ impl Folder {
                 return Err(StorageError::AlreadyExists { path: self.path.clone() });
             }
         }
-        let id = LedgerId::draw()?;
-        drop(RedbLedger::create(&self.ledger(), id)?);
-        match key {
-            Some(key) => drop(Secrets::create(&self.secrets(), key)?),
-            None => {
-                let key = MasterKey::create(&self.master_key())?;
-                drop(Secrets::create(&self.secrets(), &key)?);
-            }
-        }
         fs::create_dir(self.snapshots()).map_err(failed)?;
-        Manifest::of_new(id).write(&self.manifest())?;
+        let id = LedgerId::draw()?;
+        let (key, drawn) = match key {
+            Some(key) => (key.clone(), None),
+            None => MasterKey::draw().map(|(key, text)| (key, Some(text)))?,
+        };
+        let manifest = Manifest::of_new(id).format();
+        let new = NewFolder {
+            ledger: &|file| RedbLedger::create_in(file, &self.ledger(), id).map(drop),
+            master_key: drawn.as_ref().map(|text| text.as_bytes()),
+            secrets: &|file| Secrets::create_in(file, &self.secrets(), &key).map(drop),
+            manifest: manifest.as_bytes(),
+        };
+        let failed = |name: &str, e| StorageError::io("creating", &self.path.join(name), e);
+        new_folder::make(&DiskDirectory::at(&self.path), &new, failed)?;
         file::sync_folder(&self.path)
     }
 

@@ -29,10 +29,12 @@ use redb::{
     TableDefinition, TableError,
 };
 
+pub use crate::aside::set_aside;
 use crate::backend::{
     Opened, create_database, create_file, guarded, open_checked, open_database, open_file,
 };
 use crate::error::StorageError;
+use crate::file::file_backend;
 use crate::file::sync_folder;
 use crate::format::LedgerId;
 use crate::overlay::Overlay;
@@ -116,7 +118,7 @@ impl HistoryTables {
     }
 
     fn create(path: &Path, id: LedgerId) -> Result<Self, StorageError> {
-        let history = Self::create_on(create_file(path)?, path, id)?;
+        let history = Self::create_on(file_backend(create_file(path)?, path)?, path, id)?;
         sync_folder(path)?;
         Ok(history)
     }
@@ -440,18 +442,6 @@ impl Writer {
         self.durable = self.cursor;
         self.since_durable = 0;
     }
-}
-
-/// Moves a history file out of the way, in place of one that was moved before; a new
-/// one is begun by the next [`HistoryTables::open`]. Returns where it is now.
-///
-/// # Errors
-/// The failure.
-pub fn set_aside(path: &Path) -> Result<PathBuf, StorageError> {
-    let to = path.with_added_extension("aside");
-    fs::rename(path, &to).map_err(|e| StorageError::io("setting aside", path, e))?;
-    sync_folder(path)?;
-    Ok(to)
 }
 
 /// Whether the error is about what the file holds, and not about reaching it.

@@ -7,6 +7,7 @@
 //! put in a batch, when to commit, what to do about a failure (end the process).
 
 use std::fmt;
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,13 +18,14 @@ use crate::backend::{
     Opened, create_database, create_file, guarded, open_checked, open_database, open_file,
 };
 use crate::error::StorageError;
-use crate::file::sync_folder;
+use crate::file::{file_backend, sync_folder};
 use crate::format::{self, Batch, LedgerId, PAYLOAD_LEN_MAX, RowHeader};
 use crate::identity::{CACHE_BYTES, ROWS, read_identity, write_identity};
-use crate::manifest::{Manifest, Tip};
+use crate::manifest::Manifest;
 use crate::overlay::Overlay;
 use crate::position::Position;
 use crate::reader::{LedgerRow, Reader, Source};
+use crate::tip::Tip;
 
 /// Rows as they are read, checked; see [`Reader::read`]. They borrow nothing, so that they can be
 /// read beside the writer.
@@ -94,9 +96,14 @@ impl RedbLedger {
     /// # Errors
     /// [`StorageError::AlreadyExists`], leaving the file as it is; or the failure.
     pub fn create(path: &Path, id: LedgerId) -> Result<Self, StorageError> {
-        let ledger = Self::create_on(create_file(path)?, path, id)?;
+        let ledger = Self::create_in(create_file(path)?, path, id)?;
         sync_folder(path)?;
         Ok(ledger)
+    }
+
+    /// As [`RedbLedger::create`], in an empty file, whose name is not made durable.
+    pub(crate) fn create_in(file: File, path: &Path, id: LedgerId) -> Result<Self, StorageError> {
+        Self::create_on(file_backend(file, path)?, path, id)
     }
 
     /// As [`RedbLedger::create`], on any backend that is empty; `place` names it in errors.

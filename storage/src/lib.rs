@@ -9,6 +9,7 @@
 //! Promises: no damage goes unnamed, nothing damaged is overwritten, no input
 //! bytes panic. What the bytes mean is left to the record codec and the engine.
 
+mod aside;
 mod backend;
 mod checked;
 pub mod day_tree;
@@ -26,6 +27,7 @@ pub mod ledger;
 pub mod lookup_key;
 pub mod manifest;
 pub mod merkle;
+mod new_folder;
 mod overlay;
 pub mod payload;
 mod position;
@@ -36,6 +38,7 @@ pub mod said;
 pub mod sealed;
 pub mod secrets;
 pub mod snapshot;
+mod tip;
 mod wire;
 
 pub use checked::CheckedLedger;

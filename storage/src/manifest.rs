@@ -4,7 +4,7 @@
 //! that the ledger is known to have reached; so a ledger that was lost, emptied,
 //! swapped, rolled back or put back from an older copy is noticed when it is opened.
 //! It is replaced whole. When to write it is left to others: at a clean stop, and with
-//! each snapshot. Between those the [`Tip`] goes along with every commit.
+//! each snapshot. Between those the tip (`tip.rs`) goes along with every commit.
 //!
 //! It is text, for the operator who has to look at it:
 //!
@@ -15,14 +15,12 @@
 //! check 1a2b3c4d (CRC-32 of the lines before)
 //! ```
 
-use std::fs::{self, File};
-use std::io::{Seek, Write};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::Path;
 
 use nexnum_engine::ids::Seq;
 
 use crate::error::StorageError;
-use crate::file;
 use crate::format::{Hash, LedgerId, parse_hex};
 use crate::position::Position;
 use crate::replaced;
@@ -92,13 +90,13 @@ impl Manifest {
         }
     }
 
-    fn format(&self) -> String {
+    pub(crate) fn format(&self) -> String {
         let Position { seq, hash } = self.known;
         let body = format!("nexnum manifest {FORMAT}\nledger {}\nknown {seq} {hash}\n", self.id);
         format!("{body}check {:08x}\n", crc32fast::hash(body.as_bytes()))
     }
 
-    fn parse(text: &str) -> Result<Self, &'static str> {
+    pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
         let at = text.rfind("check ").ok_or("its last line is not a check")?;
         let (body, check) = text.split_at(at);
         if check != format!("check {:08x}\n", crc32fast::hash(body.as_bytes())) {
@@ -128,44 +126,6 @@ impl Manifest {
     }
 }
 
-/// The same words in a file of its own, kept up with every commit: written in place and not
-/// synced, which costs a commit some microseconds. A killed process leaves the last word
-/// there; after a power cut it may be an older one, or none. It is written after the
-/// commit, so it never knows more than the ledger holds.
-#[derive(Debug)]
-pub(crate) struct Tip {
-    path: PathBuf,
-    file: File,
-}
-
-impl Tip {
-    /// Begins a tip at `path`, in place of the one there, whichever user owns it: it is a new file,
-    /// for which only the folder has to be ours.
-    pub(crate) fn begin(path: &Path, manifest: &Manifest) -> Result<Self, StorageError> {
-        let new = tip_new(path);
-        let failed = |e| StorageError::io("beginning", path, e);
-        let opened = file::owner_only().write(true).create(true).truncate(true).open(&new);
-        let file = opened.map_err(failed)?;
-        let mut tip = Self { path: path.to_owned(), file };
-        tip.note(manifest)?;
-        fs::rename(&new, path).map_err(failed)?;
-        Ok(tip)
-    }
-
-    /// Writes where the ledger ends now. The text never gets shorter: a sequence number
-    /// only grows.
-    pub(crate) fn note(&mut self, manifest: &Manifest) -> Result<(), StorageError> {
-        let text = manifest.format();
-        let written = self.file.rewind().and_then(|()| self.file.write_all(text.as_bytes()));
-        written.map_err(|e| StorageError::io("writing", &self.path, e))
-    }
-}
-
-/// Where a new tip is begun, before it takes the place of the one at `path`.
-pub(crate) fn tip_new(path: &Path) -> PathBuf {
-    path.with_extension("new")
-}
-
 fn newer_format(text: &str) -> Option<u32> {
     let found = text.lines().next()?.strip_prefix("nexnum manifest ")?.parse().ok()?;
     (found > FORMAT).then_some(found)
@@ -179,6 +139,7 @@ fn parse_position(text: &str) -> Option<Position> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tip::Tip;
 
     fn golden() -> Manifest {
         let known = Position { seq: Seq(123_456), hash: Hash([0x5A; 32]) };

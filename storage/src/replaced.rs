@@ -15,36 +15,34 @@ const TEMPORARY: &str = ".tmp";
 
 /// Puts the parts, one after the other, in the place of whatever is at `path`; durable on return.
 pub(crate) fn replace(path: &Path, parts: &[&[u8]]) -> Result<(), StorageError> {
-    let (directory, name) = place(path);
+    let (directory, name) = DiskDirectory::of(path);
     replace_in(&directory, &name, parts).map_err(|e| StorageError::io("replacing", path, e))
 }
 
 /// As [`replace`], but only where there is nothing.
 pub(crate) fn create_private(path: &Path, bytes: &[u8]) -> Result<(), StorageError> {
-    let (directory, name) = place(path);
+    let (directory, name) = DiskDirectory::of(path);
     create_in(&directory, &name, &[bytes]).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => StorageError::AlreadyExists { path: path.to_owned() },
         _ => StorageError::io("creating", path, error),
     })
 }
 
-/// The folder of a file, and its name there.
-fn place(path: &Path) -> (DiskDirectory, String) {
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        Some(_) | None => Path::new("."),
-    };
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    (DiskDirectory::at(folder), name)
-}
-
-fn replace_in<D: FileDirectory>(directory: &D, name: &str, parts: &[&[u8]]) -> io::Result<()> {
+pub(crate) fn replace_in<D: FileDirectory>(
+    directory: &D,
+    name: &str,
+    parts: &[&[u8]],
+) -> io::Result<()> {
     let temporary = written(directory, name, parts)?;
     directory.rename(&temporary, name)?;
     directory.sync()
 }
 
-fn create_in<D: FileDirectory>(directory: &D, name: &str, parts: &[&[u8]]) -> io::Result<()> {
+pub(crate) fn create_in<D: FileDirectory>(
+    directory: &D,
+    name: &str,
+    parts: &[&[u8]],
+) -> io::Result<()> {
     if directory.open(name).is_ok() {
         return Err(io::ErrorKind::AlreadyExists.into());
     }

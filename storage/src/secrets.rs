@@ -9,7 +9,7 @@
 //! ciphertext with its tag; the name is authenticated with it.
 
 use std::fmt;
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
@@ -21,7 +21,7 @@ use crate::backend::{
     Opened, create_database, create_file, guarded, open_checked, open_database, open_file,
 };
 use crate::error::StorageError;
-use crate::file;
+use crate::file::{self, file_backend};
 use crate::format::{parse_hex, random};
 use crate::overlay::Overlay;
 use crate::replaced;
@@ -90,6 +90,16 @@ impl MasterKey {
     /// # Errors
     /// [`StorageError::AlreadyExists`], leaving the file as it is; or the failure.
     pub fn create(path: &Path) -> Result<Self, StorageError> {
+        let (key, text) = Self::draw()?;
+        replaced::create_private(path, text.as_bytes())?;
+        Ok(key)
+    }
+
+    /// Draws a new key, with what its file says.
+    ///
+    /// # Errors
+    /// There is no randomness.
+    pub(crate) fn draw() -> Result<(Self, Zeroizing<String>), StorageError> {
         let key = Self::from_bytes(random()?);
         let mut text = Zeroizing::new(String::with_capacity(65));
         for byte in key.0.iter() {
@@ -97,8 +107,7 @@ impl MasterKey {
                 .expect("writing to a String does not fail");
         }
         text.push('\n');
-        replaced::create_private(path, text.as_bytes())?;
-        Ok(key)
+        Ok((key, text))
     }
 
     /// Reads the key from a file of 64 hexadecimal digits.
@@ -145,10 +154,20 @@ impl Secrets {
     /// # Errors
     /// [`StorageError::AlreadyExists`], leaving the file as it is; or the failure.
     pub fn create(path: &Path, key: &MasterKey) -> Result<Self, StorageError> {
-        let database = create_database(create_file(path)?, path, CACHE_BYTES)?;
+        let secrets = Self::create_in(create_file(path)?, path, key)?;
+        file::sync_folder(path)?;
+        Ok(secrets)
+    }
+
+    /// As [`Secrets::create`], in an empty file, whose name is not made durable.
+    pub(crate) fn create_in(
+        file: File,
+        path: &Path,
+        key: &MasterKey,
+    ) -> Result<Self, StorageError> {
+        let database = create_database(file_backend(file, path)?, path, CACHE_BYTES)?;
         let secrets = Self { database, cipher: key.cipher() };
         secrets.store(PROBE, &secrets.seal(PROBE, b"")?)?;
-        file::sync_folder(path)?;
         Ok(secrets)
     }
 
