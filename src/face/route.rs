@@ -104,8 +104,6 @@ impl<C> Stated<C> {
 }
 
 type Start = Box<dyn Fn(&Call) -> Next + Send + Sync>;
-/// A handler that looks at the head, then answers or says how the call goes on.
-type Choose<S, C> = fn(&Arc<S>, C, &Call) -> Result<Next, Problem>;
 
 /// The routes of one face, with the state that its handlers may touch.
 pub struct Routes<S> {
@@ -133,8 +131,7 @@ impl<S: Send + Sync + 'static> Routes<S> {
     pub fn at_once<C: 'static>(self, stated: Stated<C>, run: fn(&S, C, &Call) -> Outcome) -> Self {
         let state = Arc::clone(&self.state);
         self.with(stated, Runs::AtOnce, move |guard, call| {
-            let caller = guard.admit_by_head(call).map(|admitted| guard.caller(admitted));
-            Next::Done(caller.and_then(|caller| run(&state, caller, call)))
+            Next::Done(guard.admit_by_head(call).and_then(|caller| run(&state, caller, call)))
         })
     }
 
@@ -148,12 +145,9 @@ impl<S: Send + Sync + 'static> Routes<S> {
     {
         let state = Arc::clone(&self.state);
         self.with(stated, Runs::Plain, move |guard, call| match guard.admit_by_head(call) {
-            Ok(admitted) => {
-                let (state, guard, run) = (Arc::clone(&state), Arc::clone(guard), run.clone());
-                Next::plain(async move |call| {
-                    let caller = guard.caller(guard.auth.with_address(admitted, &call).await);
-                    run(state, caller, call).await
-                })
+            Ok(caller) => {
+                let (state, run) = (Arc::clone(&state), run.clone());
+                Next::plain(move |call| run(state, caller, call))
             }
             Err(problem) => Next::Done(Err(problem)),
         })
@@ -161,25 +155,14 @@ impl<S: Send + Sync + 'static> Routes<S> {
 
     /// Adds a route whose handler looks at the head, then answers or says how the call goes on.
     #[must_use]
-    pub fn chosen<C: 'static>(self, stated: Stated<C>, choose: Choose<S, C>) -> Self {
+    pub fn chosen<C: 'static>(
+        self,
+        stated: Stated<C>,
+        choose: fn(&Arc<S>, C, &Call) -> Result<Next, Problem>,
+    ) -> Self {
         let state = Arc::clone(&self.state);
         self.with(stated, Runs::Chosen, move |guard, call| {
-            let admitted = match guard.admit_by_head(call) {
-                Ok(admitted) => admitted,
-                Err(problem) => return Next::Done(Err(problem)),
-            };
-            if Auth::lacks_address(admitted) {
-                // Once an address: the head of what the call records names it.
-                let (state, guard) = (Arc::clone(&state), Arc::clone(guard));
-                return Next::detached(async move |call| {
-                    let caller = guard.caller(guard.auth.with_address(admitted, &call).await);
-                    match choose(&state, caller, &call)? {
-                        Next::Done(outcome) => outcome,
-                        Next::Plain(rest) | Next::Detached(rest) => rest(call).await,
-                    }
-                });
-            }
-            let next = choose(&state, guard.caller(admitted), call);
+            let next = guard.admit_by_head(call).and_then(|caller| choose(&state, caller, call));
             next.unwrap_or_else(|problem| Next::Done(Err(problem)))
         })
     }
@@ -199,8 +182,7 @@ impl<S: Send + Sync + 'static> Routes<S> {
                 let (state, guard, run) = (Arc::clone(&state), Arc::clone(guard), run.clone());
                 Next::detached(async move |mut call: Call| {
                     // Charged once the body is there: a refusal need not end the connection.
-                    guard.check(admitted, &call)?;
-                    let caller = guard.caller(guard.auth.with_address(admitted, &call).await);
+                    let caller = guard.admit(admitted, &call)?;
                     if !guard.takes_fields {
                         call.no_fields().await?;
                     }
@@ -255,29 +237,23 @@ struct Guard<C> {
 
 impl<C> Guard<C> {
     /// The caller of a route that reads no body, once all that its head says was checked.
-    fn admit_by_head(&self, call: &Call) -> Result<Admitted, Problem> {
+    fn admit_by_head(&self, call: &Call) -> Result<C, Problem> {
         call.check_declared()?;
-        let admitted = self.look_up(call)?;
-        self.check(admitted, call)?;
-        Ok(admitted)
+        self.admit(self.look_up(call)?, call)
     }
 
     fn look_up(&self, call: &Call) -> Result<Admitted, Problem> {
         self.auth.admit(self.role.who, self.role.key, call)
     }
 
-    /// Charges the caller, and refuses a query that the route does not take.
-    fn check(&self, admitted: Admitted, call: &Call) -> Result<(), Problem> {
+    /// The caller as the handler is given it: charged, and without a query that the route does
+    /// not take.
+    fn admit(&self, admitted: Admitted, call: &Call) -> Result<C, Problem> {
         self.auth.charge(self.role.quota, admitted, call)?;
         if !self.takes_query {
             call.query(&[])?;
         }
-        Ok(())
-    }
-
-    /// The caller as the handler is given it.
-    fn caller(&self, admitted: Admitted) -> C {
-        (self.role.caller)(admitted)
+        Ok((self.role.caller)(admitted))
     }
 }
 

@@ -48,8 +48,8 @@ pub(super) const GET: Operation = Operation::new(
      without a key: give both to whom you want to prove the order. The records of a day that is not \
      closed yet have no `proof`: ask again once its root is published, soon after midnight UTC.\n\n\
      A receipt proves that what it shows was recorded when it says. It has the messages of the \
-     order, the number if a provider gave it, and what the number cost the market; of other orders \
-     it has hashes alone. A message that came after the order's end is not in it, nor what is past \
+     order, the number if a provider gave it, your reference, and what the number cost the market; of \
+     other orders it has hashes alone, and of the end user nothing that can be read. A message that came after the order's end is not in it, nor what is past \
      its time and forgotten.",
 )
 .path(&[orders::ID])
@@ -72,7 +72,7 @@ pub(super) async fn get(
     // What it shows is recorded as shown: the messages in it, and none that came since.
     let mut shown = (*find().await.map_err(problems::of_refusal)?).clone();
     shown.messages.retain(|message| made.messages.contains(&message.id));
-    orders::see(&state, trader.viewer(&call), || trader.origin(&call), &shown);
+    orders::see(&state, trader.viewer(&call), || trader.asker(&call), &shown);
     Ok(reply::json_bytes(StatusCode::OK, body))
 }
 

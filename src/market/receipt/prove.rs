@@ -86,6 +86,9 @@ pub fn prove(
     if opened.len() != receipt.keys.len() {
         return Err(receipt_is("it has a key twice".to_owned()));
     }
+    if !receipt.keys.is_sorted_by_key(|key| key.seq) {
+        return Err(receipt_is("its keys are not in the order of its records".to_owned()));
+    }
     open.map_or(Ok(()), |row| {
         let why = format!(
             "its records stand in it, and its day, {}, is not closed: ask for the receipt again \

@@ -33,7 +33,7 @@ pub(super) fn words(record: &ReadRecord) -> String {
 
 /// The sealed values of an event: what each is, and the order that it is sealed for. A value that an
 /// event comes to have stands here too, so that receipts hand out its key.
-pub(super) fn sealed_in<'a>(event: &'a Event) -> Vec<(Purpose, Option<OrderId>, &'a SealedValue)> {
+pub(super) fn sealed_in(event: &Event) -> Vec<(Purpose, Option<OrderId>, &SealedValue)> {
     match event {
         Event::Money(MoneyEvent::Deposited { sealed, .. }) => {
             sealed.iter().map(|value| (Purpose::Reference, None, value)).collect()
@@ -51,12 +51,9 @@ pub(super) fn sealed_in<'a>(event: &'a Event) -> Vec<(Purpose, Option<OrderId>, 
         | Event::SealKey(_) => Vec::new(),
         // Sealed before the order had an id.
         Event::Order(OrderEvent::OrderPlaced(Placement { notes, .. })) => {
-            let of = |notes: &'a OrderNotes| {
-                let OrderNotes { reference, end_user } = notes;
-                let noted = [(Purpose::OrderReference, reference), (Purpose::EndUser, end_user)];
-                noted.into_iter().filter_map(|(purpose, value)| Some((purpose, None, value.as_ref()?)))
-            };
-            notes.as_deref().map(of).into_iter().flatten().collect()
+            // For whom it was bought is none of those whom the receipt is shown.
+            let reference = notes.as_deref().and_then(|OrderNotes { reference, .. }| reference.as_ref());
+            reference.into_iter().map(|value| (Purpose::OrderReference, None, value)).collect()
         }
         Event::Order(event) => {
             let id = event.order().id;
@@ -115,7 +112,10 @@ fn of_head(head: &Head) -> String {
     };
     let request = head.origin.request.as_ref();
     let request = request.map_or(String::new(), |request| format!(", request {request:?}"));
-    format!("by {by} at {}{request}", rfc3339(head.at))
+    let address = head.origin.address;
+    let address = address.map_or(String::new(), |address| format!(", from address {address}"));
+    let reason = if head.origin.reason.is_some() { ", with a sealed reason" } else { "" };
+    format!("by {by} at {}{request}{address}{reason}", rfc3339(head.at))
 }
 
 fn of_event(event: &Event) -> String {
@@ -197,9 +197,10 @@ mod tests {
     use nexnum_engine::book::Book;
     use nexnum_engine::event::{Closing, Legs, MoveKind};
     use nexnum_engine::group::Origin;
-    use nexnum_engine::ids::{AccountId, KeyId, ProviderId};
+    use nexnum_engine::ids::{AccountId, AddressNumber, KeyId, ProviderId};
     use nexnum_engine::money::Micros;
     use nexnum_engine::order::OrderRef;
+    use nexnum_engine::sealed::KeyHandle;
     use nexnum_engine::time::Time;
 
     use super::*;
@@ -228,6 +229,16 @@ mod tests {
         assert_eq!(
             words(&ReadRecord::Head(asked)),
             r#"by key 3 at 2026-11-27T09:30:00.000Z, request "r-1""#
+        );
+        let ciphertext = [0; 20].as_slice().into();
+        let (handle, nonce, commitment) = (KeyHandle(1), [0; 24], [0; 32]);
+        let reason = SealedValue { handle, nonce, commitment, ciphertext };
+        let mut reasoned = head(Actor::Key(KeyId(1)));
+        reasoned.origin.address = Some(AddressNumber(2));
+        reasoned.origin.reason = Some(Box::new(reason));
+        assert_eq!(
+            words(&ReadRecord::Head(reasoned)),
+            "by key 1 at 2026-11-27T09:30:00.000Z, from address 2, with a sealed reason"
         );
         let told = words(&ReadRecord::Head(head(Actor::Worker(ProviderId(2)))));
         assert_eq!(told, "by provider 2 at 2026-11-27T09:30:00.000Z");
