@@ -16,6 +16,7 @@ pub mod market;
 pub mod message;
 pub mod metrics;
 pub mod money;
+pub mod network;
 pub mod order;
 pub mod provider;
 pub mod public_id;

@@ -2,13 +2,13 @@
 //!
 //! Each has a number, by which the heads of groups name it; what it is stands sealed in the event that
 //! gave the number. An address is known again by its digest as long as the key of the digests is the
-//! newest: with the next one it gets a number once more. Numbers of an account are never used again.
+//! newest, and as long as it is among the last of its account: else it gets a number once more. Numbers
+//! of an account are never used again.
 
 use std::collections::BTreeMap;
 
 use crate::ids::{AccountId, AddressNumber};
 use crate::limits::ADDRESSES_MAX;
-use crate::reject::Reject;
 
 /// The addresses of an account's callers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -42,29 +42,26 @@ impl Addresses {
         self.0.iter().map(|(account, of)| (*account, of))
     }
 
-    /// The number that a new address gets.
-    pub(crate) fn next(&self, account: AccountId) -> Result<AddressNumber, Reject> {
-        let exhausted = Reject::Exhausted("addresses of an account");
-        let Some(of) = self.0.get(&account) else { return Ok(AddressNumber(1)) };
-        if of.known.len() >= ADDRESSES_MAX {
-            return Err(exhausted);
-        }
-        of.last.0.checked_add(1).map(AddressNumber).ok_or(exhausted)
+    /// The number that a new address gets; `None` at the end of all.
+    pub(crate) fn next(&self, account: AccountId) -> Option<AddressNumber> {
+        let last = self.0.get(&account).map_or(0, |of| of.last.0);
+        last.checked_add(1).map(AddressNumber)
     }
 
-    /// Takes a new address in; false if it does not have the next number, or is known.
-    pub(crate) fn insert(&mut self, account: AccountId, digest: u128, new: AddressNumber) -> bool {
-        if self.next(account) != Ok(new) || self.number(account, digest).is_some() {
-            return false;
-        }
+    /// Gives a new address its number. Of the addresses that are known again the oldest makes room.
+    pub fn give(&mut self, account: AccountId, digest: u128, new: AddressNumber) {
         let of = self.0.entry(account).or_default();
         of.last = new;
         of.known.insert(digest, new);
-        true
+        if of.known.len() > ADDRESSES_MAX {
+            let oldest = of.known.iter().min_by_key(|(_, number)| **number);
+            let oldest = oldest.map(|(digest, _)| *digest);
+            oldest.map(|digest| of.known.remove(&digest));
+        }
     }
 
     /// A new key of digests: none is known again.
-    pub(crate) fn begin_anew(&mut self) {
+    pub fn begin_anew(&mut self) {
         self.0.values_mut().for_each(|of| of.known.clear());
     }
 

@@ -55,8 +55,8 @@ pub const NUMBERS_MAX: usize = 20_000_000;
 /// Keys that values are sealed under and that live: two an account, one a person, a day, a load and
 /// a rental. A state holds them in some 100 MB.
 pub const SEAL_KEYS_MAX: usize = 1_000_000;
-/// Addresses of an account's callers that are told apart under one key of digests; those beyond are
-/// not recorded.
+/// Addresses of an account's callers that are known again: the last that got numbers. An older one
+/// gets another number when it calls again.
 pub const ADDRESSES_MAX: usize = 1_024;
 /// Bytes of a caller's address in words.
 pub const ADDRESS_LEN_MAX: usize = 45;

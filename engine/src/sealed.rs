@@ -15,6 +15,9 @@ use crate::limits::{
 /// Bytes of the cipher's tag, behind the encrypted text.
 pub const TAG_LEN: usize = 16;
 
+/// The most bytes that a sealed value takes where it is written down, beside what is encrypted.
+pub const SEALED_LEN_MAX: usize = 96;
+
 /// The name of a key that values are sealed under: 128 random bits, never given to another key.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyHandle(pub u128);
@@ -144,7 +147,7 @@ impl SealedValue {
     /// The most bytes that it takes where it is written down, with what it says of its key.
     #[must_use]
     pub fn wire_len_max(&self) -> usize {
-        self.ciphertext.len() + 96
+        self.ciphertext.len() + SEALED_LEN_MAX
     }
 
     /// Whether it may be what is sealed for a purpose, as far as its length says.

@@ -17,7 +17,6 @@ use nexnum::http::request_id::RequestIds;
 use nexnum::http::{Server, ServerLimits, bind};
 use nexnum::keys;
 use nexnum::market::folder;
-use nexnum::order::OrderRequest;
 use nexnum::order::claim::Wish;
 use nexnum::server::config::Config;
 use nexnum::server::{self, Rooms, Running};
@@ -121,11 +120,8 @@ async fn fill(rooms: &Rooms) {
     let numbers = rooms.market.seal_load(offer, numbers).await.expect("it has a key");
     execute(rooms, LoadStock { offer, cost, price, numbers }).await;
     let wish = Wish { product: product(rooms), carrier: CarrierId::ANY, limit: None };
-    let placed = rooms
-        .orders
-        .place(&Origin::SYSTEM, account, wish, OrderRequest::default())
-        .await
-        .expect("it is in stock");
+    let placed =
+        rooms.orders.place(&Origin::SYSTEM, account, wish.into()).await.expect("it is in stock");
     assert_eq!(placed.order.id, OrderId(1));
 }
 

@@ -22,7 +22,12 @@ impl Access {
         name: Box<str>,
         credit_limit: Micros,
     ) -> Result<AccountId, Refused> {
-        self.market.execute(origin, OpenAccount { name, credit_limit }).await
+        let id = self.market.execute(origin, OpenAccount { name, credit_limit }).await?;
+        // Its callers then need not wait for it, each behind all others. Else the first one does.
+        if let Err(error) = self.market.prepare_identity(id).await {
+            tracing::debug!(account = %id, %error, "an account has no identity key yet");
+        }
+        Ok(id)
     }
 
     /// All accounts, by id.

@@ -29,8 +29,7 @@ pub(super) struct Server {
     /// An admin key [default: the variable NEXNUM_ADMIN_KEY].
     #[arg(long, value_name = "KEY", global = true)]
     admin_key: Option<String>,
-    /// Why you do this, for those who read the ledger later; it is kept sealed. What only shows
-    /// something needs none.
+    /// Why you do this; it is kept in the ledger, sealed, with what the command changes.
     #[arg(long, value_name = "TEXT", global = true)]
     reason: Option<String>,
     /// Print the server's JSON as it is.
@@ -305,10 +304,10 @@ impl Server {
         body: Option<Value>,
     ) -> Result<Value, RemoteError> {
         let key = remote::given(self.admin_key.as_deref(), KEY_ENV).ok_or(NO_KEY)?;
-        let path = format!("/api/admin/{path}");
+        let (path, is_change) = (format!("/api/admin/{path}"), method != Method::GET);
         remote::ask(self.url.as_deref(), &path, &key, |client, url| {
             let request = client.request(method, url);
-            let reason = self.reason.as_deref().map(remote::percent_encoded);
+            let reason = self.reason.as_deref().filter(|_| is_change).map(remote::percent_encoded);
             let request = reason.into_iter().fold(request, |it, text| it.header("x-reason", text));
             match body {
                 Some(body) => request.json(&body),

@@ -15,6 +15,7 @@ use crate::clock;
 use crate::http::limit::{Allowance, Gcra, Quota};
 use crate::http::{Call, Problem};
 use crate::market::read_model::KeyView;
+use crate::order::Asker;
 use crate::supply::config::OWN_PROVIDER;
 
 /// Who may call a route, where the key is read and what a call costs, with the type that
@@ -36,8 +37,8 @@ pub struct Role<C> {
 pub(super) enum Admitted {
     /// Nothing is known of the caller.
     Stranger,
-    /// It has shown a key that works and may call the route; with the number of its address, if that
-    /// is known.
+    /// It has shown a key that works and may call the route; with the number of its address, if it was
+    /// asked for.
     Key(KeyView, Option<AddressNumber>),
     /// It has shown the token of a callback, or the one before.
     CallbackSender(TokenAge),
@@ -72,6 +73,11 @@ impl Trader {
     /// Who has a call carried out.
     pub(super) fn origin(&self, call: &Call) -> Origin {
         origin(self.key, self.address, call)
+    }
+
+    /// Who asks to be shown what a call answers.
+    pub(super) fn asker(&self, call: &Call) -> Asker {
+        Asker { origin: self.origin(call), account: self.account, address: call.peer() }
     }
 }
 
@@ -202,17 +208,13 @@ impl Auth {
         }
     }
 
-    /// Whether the address of a caller with a key has no number yet.
-    pub(super) const fn lacks_address(admitted: Admitted) -> bool {
-        matches!(admitted, Admitted::Key(_, None))
-    }
-
-    /// The caller with the number of its address, which gets one now if it has none.
+    /// The caller of a command with the number of its address, which gets one now if it has none.
     pub(super) async fn with_address(&self, admitted: Admitted, call: &Call) -> Admitted {
         match admitted {
-            Admitted::Key(key, None) => {
-                Admitted::Key(key, self.access.addresses.number(key.account, call.peer()).await)
-            }
+            Admitted::Key(key, None) => Admitted::Key(
+                key,
+                self.access.market.number_address(key.account, call.peer()).await,
+            ),
             known => known,
         }
     }
@@ -241,10 +243,7 @@ impl Auth {
         let key = key.ok_or_else(|| Problem::unauthorized("the key is unknown or revoked"))?;
         let refusal = match (who, key.scope) {
             (Who::Anyone, _) | (Who::Trader, Scope::Trade) | (Who::Operator, Scope::Admin) => {
-                return Ok(Admitted::Key(
-                    key,
-                    self.access.addresses.known(key.account, call.peer()),
-                ));
+                return Ok(Admitted::Key(key, None));
             }
             (Who::Trader, Scope::Admin) => {
                 "this is an admin key: buying needs the key of an account"

@@ -11,7 +11,7 @@ use hyper::Method;
 
 use super::auth::{Admitted, Auth, Role};
 use super::description::operation::Operation;
-use super::spec::{KeyPlace, RouteSpec, Runs};
+use super::spec::{KeyPlace, RouteSpec, Runs, Who};
 use crate::http::body::BODY_LEN_MAX;
 use crate::http::route::{Next, Notice, Outcome, Target};
 use crate::http::{Call, Problem, Router};
@@ -25,6 +25,7 @@ pub struct Stated<C> {
     body_len_max: usize,
     idempotent: bool,
     is_lenient: bool,
+    takes_reason: bool,
     notice: Option<Notice>,
     operation: Option<Operation>,
 }
@@ -46,9 +47,17 @@ pub const fn delete<C>(path: &'static str, role: Role<C>) -> Stated<C> {
 
 impl<C> Stated<C> {
     const fn new(method: Method, path: &'static str, role: Role<C>) -> Self {
-        let (body_len_max, idempotent, is_lenient) = (BODY_LEN_MAX, false, false);
-        let (notice, operation) = (None, None);
-        Self { role, method, path, body_len_max, idempotent, is_lenient, notice, operation }
+        Self {
+            role,
+            method,
+            path,
+            body_len_max: BODY_LEN_MAX,
+            idempotent: false,
+            is_lenient: false,
+            takes_reason: false,
+            notice: None,
+            operation: None,
+        }
     }
 
     /// States what the API's description says of it.
@@ -69,6 +78,13 @@ impl<C> Stated<C> {
     #[must_use]
     pub const fn idempotent(mut self) -> Self {
         self.idempotent = true;
+        self
+    }
+
+    /// Keeps why an operator has it done.
+    #[must_use]
+    pub const fn reasoned(mut self) -> Self {
+        self.takes_reason = true;
         self
     }
 
@@ -95,6 +111,7 @@ impl<C> Stated<C> {
             body_len_max: self.body_len_max,
             idempotent: self.idempotent,
             is_lenient: self.is_lenient,
+            takes_reason: self.takes_reason,
             quota: self.role.quota,
             key: self.role.key,
             render: Problem::into_response,
@@ -182,7 +199,9 @@ impl<S: Send + Sync + 'static> Routes<S> {
                 let (state, guard, run) = (Arc::clone(&state), Arc::clone(guard), run.clone());
                 Next::detached(async move |mut call: Call| {
                     // Charged once the body is there: a refusal need not end the connection.
-                    let caller = guard.admit(admitted, &call)?;
+                    guard.check(admitted, &call)?;
+                    // A command's head names where it came from.
+                    let caller = guard.caller(guard.auth.with_address(admitted, &call).await);
                     if !guard.takes_fields {
                         call.no_fields().await?;
                     }
@@ -203,7 +222,8 @@ impl<S: Send + Sync + 'static> Routes<S> {
         let (spec, auth) = (stated.spec(runs), Arc::clone(&self.auth));
         let (takes_query, takes_fields) = (spec.takes_query(), spec.takes_fields());
         let takes_query = takes_query || spec.is_lenient;
-        let guard = Arc::new(Guard { auth, role: stated.role, takes_query, takes_fields });
+        let (role, takes_reason) = (stated.role, spec.takes_reason);
+        let guard = Arc::new(Guard { auth, role, takes_query, takes_fields, takes_reason });
         let start: Start = Box::new(move |call| start(&guard, call));
         self.routes.push(Listed { spec, notice: stated.notice, start });
         self
@@ -233,27 +253,38 @@ struct Guard<C> {
     role: Role<C>,
     takes_query: bool,
     takes_fields: bool,
+    takes_reason: bool,
 }
 
 impl<C> Guard<C> {
     /// The caller of a route that reads no body, once all that its head says was checked.
     fn admit_by_head(&self, call: &Call) -> Result<C, Problem> {
         call.check_declared()?;
-        self.admit(self.look_up(call)?, call)
+        let admitted = self.look_up(call)?;
+        self.check(admitted, call)?;
+        Ok(self.caller(admitted))
     }
 
     fn look_up(&self, call: &Call) -> Result<Admitted, Problem> {
         self.auth.admit(self.role.who, self.role.key, call)
     }
 
-    /// The caller as the handler is given it: charged, and without a query that the route does
-    /// not take.
-    fn admit(&self, admitted: Admitted, call: &Call) -> Result<C, Problem> {
+    /// Charges the caller, and refuses what the route does not take: a query, a reason.
+    fn check(&self, admitted: Admitted, call: &Call) -> Result<(), Problem> {
         self.auth.charge(self.role.quota, admitted, call)?;
         if !self.takes_query {
             call.query(&[])?;
         }
-        Ok((self.role.caller)(admitted))
+        if self.role.who == Who::Operator && !self.takes_reason && call.reason()?.is_some() {
+            let detail = "is kept with what a command changes: leave it out of this request";
+            return Err(Problem::invalid_header("X-Reason", detail));
+        }
+        Ok(())
+    }
+
+    /// The caller as the handler is given it.
+    fn caller(&self, admitted: Admitted) -> C {
+        (self.role.caller)(admitted)
     }
 }
 

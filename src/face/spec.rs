@@ -84,6 +84,8 @@ pub struct RouteSpec {
     pub idempotent: bool,
     /// Whether it passes over a query, and over fields that it does not know.
     pub is_lenient: bool,
+    /// Whether it keeps why an operator has it done.
+    pub takes_reason: bool,
     /// What a call costs.
     pub quota: QuotaClass,
     /// Where its key is read.

@@ -1,13 +1,14 @@
 //! How many connections are open, in all and of one address.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::error::Problem;
+use crate::network;
 
 /// Counts what is open.
 #[derive(Debug)]
@@ -84,16 +85,9 @@ impl Drop for Slot {
     }
 }
 
-/// What connections are counted by: the address, or its network where one host has many.
+/// What connections are counted by; those of this machine are not.
 fn counted(address: IpAddr) -> Option<IpAddr> {
-    match address.to_canonical() {
-        address if address.is_loopback() => None,
-        IpAddr::V4(address) => Some(IpAddr::V4(address)),
-        IpAddr::V6(address) => {
-            let network = address.to_bits() & !u128::from(u64::MAX);
-            Some(IpAddr::V6(Ipv6Addr::from_bits(network)))
-        }
-    }
+    Some(address).filter(|address| !address.to_canonical().is_loopback()).map(network::of)
 }
 
 #[cfg(test)]

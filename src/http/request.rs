@@ -195,8 +195,8 @@ impl Call {
             Some(text) => Ok(Some(text)),
             None => Err(Problem::invalid_header(
                 "X-Reason",
-                "must be 1 to 500 characters without control characters, percent-encoded where \
-                 they are not ASCII",
+                "must be 1 to 500 characters without control characters; `%` itself, and what is \
+                 not ASCII, percent-encoded",
             )),
         }
     }

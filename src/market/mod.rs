@@ -3,6 +3,7 @@
 //! A market is a value: two of them run in one process and share the shipped catalogue
 //! alone. Everything that speaks of "the" ledger, time or stock takes a [`Market`].
 
+mod addresses;
 pub mod attempts;
 mod boot_error;
 pub mod change;
@@ -14,6 +15,7 @@ pub mod grid_follower;
 pub mod history;
 pub mod index_key;
 pub mod master_key;
+mod numbered;
 pub mod numbers;
 pub mod read_model;
 pub mod receipt;
@@ -45,6 +47,7 @@ use crate::metrics::Metrics;
 use crate::public_id::PublicIds;
 use crate::supervisor::Supervisor;
 
+use self::addresses::CallerAddresses;
 use self::history::History;
 use self::numbers::Numbers;
 use self::read_model::ReadModel;
@@ -75,6 +78,8 @@ pub struct Market {
     pub sealing: Sealing,
     /// What finds and opens the numbers of activations.
     pub numbers: Numbers,
+    /// From which addresses callers have come.
+    pub addresses: Arc<CallerAddresses>,
     /// Prices and live stock.
     pub grid: Arc<Grid>,
     /// The catalogue by its words, with what is on sale.

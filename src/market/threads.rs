@@ -100,11 +100,10 @@ pub fn start(opened: Opened, sealing: Sealing, policy: Policy, snapshot_every: u
     let (handle, sequencer) = Sequencer::start(setup, publish, end_process);
     // 3. What follows the ledger on threads of its own.
     let (folder, reader) = (opened.folder, opened.reader);
-    let followed = Arc::clone(&read_model);
     let (history, follower) = History::start(
         opened.history,
         reader.clone(),
-        followed,
+        Arc::clone(&read_model),
         archived,
         &supervisor,
         end_without_history,
@@ -118,6 +117,7 @@ pub fn start(opened: Opened, sealing: Sealing, policy: Policy, snapshot_every: u
         &supervisor,
     );
     let market = Market {
+        addresses: Arc::default(),
         numbers: Numbers::new(sealing.clone(), Arc::clone(&read_model), reader.clone()),
         catalog,
         clock,

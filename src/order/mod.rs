@@ -87,6 +87,7 @@ pub use place::{NUMBER_WAIT, OrderRequest, PlacedOrder};
 pub use query::{OrdersPage, SCAN_MAX};
 pub use refusal::{Refusal, UpstreamError};
 pub use refused::CallbackSource;
+pub use shown::Asker;
 pub(crate) use take_up::UNENDED;
 
 /// Own stock as a provider.

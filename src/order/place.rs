@@ -23,13 +23,22 @@ pub const NUMBER_WAIT: Duration = Duration::from_secs(25);
 /// another order got a number.
 const ROUNDS_MAX: usize = 8;
 
-/// What a request says beside what it wants.
-#[derive(Clone, Debug, Default)]
+/// A request for an order.
+#[derive(Clone, Debug)]
 pub struct OrderRequest {
+    /// What its buyer wants.
+    pub wish: Wish,
     /// Its idempotency, where it has a key.
     pub idempotency: Option<Idempotency>,
     /// What its buyer notes.
     pub notes: Notes,
+}
+
+/// Of what is wanted alone.
+impl From<Wish> for OrderRequest {
+    fn from(wish: Wish) -> Self {
+        Self { wish, idempotency: None, notes: Notes::default() }
+    }
 }
 
 /// An order that was placed, now or by an earlier request with the same idempotency key.
@@ -52,13 +61,12 @@ impl Orders {
         self: &Arc<Self>,
         origin: &Origin,
         account: AccountId,
-        wish: Wish,
-        asked: OrderRequest,
+        request: OrderRequest,
     ) -> Result<PlacedOrder, Refusal> {
         // 1. The order that the key stands for, or a new one.
-        let (id, replayed) = match asked.idempotency {
-            None => self.place_once(origin, account, wish, &asked).await?,
-            Some(used) => self.place_for_key(origin, account, wish, (used, &asked)).await?,
+        let (id, replayed) = match request.idempotency {
+            None => self.place_once(origin, account, &request).await?,
+            Some(used) => self.place_for_key(origin, account, used, &request).await?,
         };
         // 2. Its number, or its end.
         let settled = |order: &Order| order.state != ActivationState::Init;
@@ -72,12 +80,13 @@ impl Orders {
         Ok(PlacedOrder { order, replayed })
     }
 
+    /// As [`Orders::place_once`], unless the request's key was used before.
     async fn place_for_key(
         self: &Arc<Self>,
         origin: &Origin,
         account: AccountId,
-        wish: Wish,
-        (used, asked): (Idempotency, &OrderRequest),
+        used: Idempotency,
+        request: &OrderRequest,
     ) -> Result<(OrderId, bool), Refusal> {
         if let Some(order) = self.stored(account, used)? {
             return Ok((order, true));
@@ -86,7 +95,7 @@ impl Orders {
         // The first request may have been decided between the look and the entry.
         match self.stored(account, used)? {
             Some(order) => Ok((order, true)),
-            None => self.place_once(origin, account, wish, asked).await,
+            None => self.place_once(origin, account, request).await,
         }
     }
 
@@ -107,13 +116,12 @@ impl Orders {
         self: &Arc<Self>,
         origin: &Origin,
         account: AccountId,
-        wish: Wish,
-        OrderRequest { idempotency, notes }: &OrderRequest,
+        OrderRequest { wish, idempotency, notes }: &OrderRequest,
     ) -> Result<(OrderId, bool), Refusal> {
         let notes = self.seal_notes(notes).await.map_err(Refused::from)?;
         let mut tried = Vec::new();
         for _ in 0..ROUNDS_MAX {
-            let claimed = claim(&self.market.grid, &self.providers, &wish, &tried)?;
+            let claimed = claim(&self.market.grid, &self.providers, wish, &tried)?;
             let Claimed { claim, admission, routing } = claimed;
             let offer = claim.offer();
             let order = PlaceOrder {

@@ -6,12 +6,11 @@
 
 use nexnum_engine::command::ShowMessages;
 use nexnum_engine::event::ShownBy;
-use nexnum_engine::group::Origin;
 use nexnum_engine::ids::KeyId;
 use nexnum_engine::order::Order;
 
 use super::Orders;
-use super::shown::ShownNote;
+use super::shown::{Asker, ShownNote};
 
 impl Orders {
     /// Notes what an answer shows of an order for the first time.
@@ -19,7 +18,7 @@ impl Orders {
         &self,
         order: &Order,
         (by, key): (ShownBy, Option<KeyId>),
-        origin: impl FnOnce() -> Origin,
+        asker: impl FnOnce() -> Asker,
     ) {
         let unseen = order.shown().filter(|message| !message.shown).map(|message| message.id);
         let Some(up_to) = unseen.max() else { return };
@@ -27,7 +26,7 @@ impl Orders {
             return;
         }
         let shown = ShowMessages { order: order.id, up_to, by, key };
-        let note = ShownNote { origin: origin(), shown };
+        let note = ShownNote { asker: asker(), shown };
         if !self.shown_notes.take(note) {
             self.market.metrics.shown_unnoted();
         }

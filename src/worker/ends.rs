@@ -306,7 +306,6 @@ fn is_final(order: &Order, error: &ProviderError) -> bool {
 mod tests {
     use super::*;
     use crate::market::folder;
-    use crate::order::OrderRequest;
     use crate::order::claim::Wish;
     use crate::server::{self, ProviderSetup, Running, config};
     use nexnum_driver::Secret;
@@ -353,12 +352,7 @@ mod tests {
         let country = catalog.find_country("ID").unwrap();
         let product = Product { country, service: catalog.find_service("telegram").unwrap() };
         let wish = Wish { product, carrier: CarrierId::ANY, limit: None };
-        let id = orders
-            .place(&Origin::SYSTEM, buyer, wish, OrderRequest::default())
-            .await
-            .unwrap()
-            .order
-            .id;
+        let id = orders.place(&Origin::SYSTEM, buyer, wish.into()).await.unwrap().order.id;
         let is_active = |order: &Order| order.state == ActivationState::Active;
         let patience = Duration::from_secs(60);
         let order = orders.market.read_model.await_order(id, patience, is_active).await.unwrap();

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use crate::market::sequencer::SendError;
 use crate::order::Orders;
-use crate::order::shown::ShownNote;
+use crate::order::shown::{Asker, ShownNote};
 use crate::supervisor::Beat;
 
 /// Notes that are recorded at a time: they share commits.
@@ -53,7 +53,11 @@ pub(super) async fn run(orders: Arc<Orders>, mut stop: watch::Receiver<bool>, be
     }
 }
 
-async fn record(orders: Arc<Orders>, ShownNote { origin, shown }: ShownNote) {
+async fn record(orders: Arc<Orders>, ShownNote { asker, shown }: ShownNote) {
+    let Asker { mut origin, account, address } = asker;
+    if origin.address.is_none() {
+        origin.address = orders.market.number_address(account, address).await;
+    }
     let mut left = PAUSES;
     let pause = || {
         left = left.checked_sub(1)?;

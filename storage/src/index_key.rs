@@ -124,5 +124,7 @@ mod tests {
         let key = IndexKey::from_secret(&SecretBytes::new(vec![7; 32])).unwrap();
         let digest = key.digest(Indexed::Payment, &[b"bank", b"invoice 7"]);
         assert_eq!(format!("{digest:032x}"), "797c2ab1fff7bc048a64437531c9de85");
+        let digest = key.digest(Indexed::Callback, &[b"callback id", b"6281", b"7"]);
+        assert_eq!(format!("{digest:032x}"), "27f3b604527e06bd737d35858b73c93d");
     }
 }

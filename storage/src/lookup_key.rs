@@ -102,4 +102,17 @@ mod tests {
         let token = key(7).token(Number(6_281_234_567_890));
         assert_eq!(format!("{:016x}", token.0), "2519561d252c30f2");
     }
+
+    #[test]
+    fn a_digest_of_each_thing_keeps_its_value() {
+        // The values are those of another implementation of BLAKE3.
+        for (of, expected) in [
+            (LookedUp::Message, "75cb507f7ab8c18b7fbb5a77eba3973a"),
+            (LookedUp::IdempotencyKey, "b5455bf8ca57f6f5e5090eaf018f1fa1"),
+            (LookedUp::Request, "b385fb4b127dddf01d9762da728cc909"),
+            (LookedUp::CallerAddress, "f7be57c415cff42e1ef5cab54d76a8df"),
+        ] {
+            assert_eq!(format!("{:032x}", key(7).digest(of, &[b"part", b""])), expected, "{of:?}");
+        }
+    }
 }

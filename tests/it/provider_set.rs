@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use nexnum::attention::AttentionKind;
 use nexnum::market::folder;
-use nexnum::order::OrderRequest;
 use nexnum::order::claim::Wish;
 use nexnum::order::{Orders, Refusal};
 use nexnum::server::config::{Config, ProviderConfig};
@@ -98,12 +97,7 @@ impl Rig {
 
     async fn buy(&self) -> Result<OrderId, Refusal> {
         let wish = Wish { product: product(), carrier: CarrierId::ANY, limit: None };
-        Ok(self
-            .orders()
-            .place(&Origin::SYSTEM, self.buyer, wish, OrderRequest::default())
-            .await?
-            .order
-            .id)
+        Ok(self.orders().place(&Origin::SYSTEM, self.buyer, wish.into()).await?.order.id)
     }
 
     async fn order(&self, id: OrderId, done: impl Fn(&Order) -> bool) -> Arc<Order> {

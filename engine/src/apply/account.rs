@@ -51,8 +51,10 @@ impl State {
             AccountEvent::AddressSeen { account, address, digest, sealed: _ } => {
                 let is_known = account.0 == 0 || self.accounts.contains(*account);
                 assert!(is_known, "a caller is an account's, or an operator");
-                let is_new = self.addresses.insert(*account, *digest, *address);
-                assert!(is_new, "an address gets the next number of its account, once");
+                let (addresses, account) = (&mut self.addresses, *account);
+                let is_new = addresses.number(account, *digest).is_none();
+                assert!(is_new && addresses.next(account) == Some(*address), "it is its next one");
+                addresses.give(account, *digest, *address);
             }
             AccountEvent::KeyRevoked { key } => {
                 let key = self.keys.get_mut(*key).expect("a revoked key was issued");

@@ -88,7 +88,8 @@ pub(super) fn number_address(
         return Err(Reject::OutOfBounds("address"));
     }
     sealed_under(state, sealed, |owner| owner == KeyOwner::Identity(account))?;
-    let (address, sealed) = (state.addresses.next(account)?, sealed.clone());
+    let address = state.addresses.next(account).ok_or(Reject::Exhausted("addresses"))?;
+    let sealed = sealed.clone();
     let seen = AccountEvent::AddressSeen { account, address, digest, sealed };
     events.push(Event::Account(seen));
     Ok(address)

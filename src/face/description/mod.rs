@@ -268,14 +268,15 @@ fn parameters(
             "example": "3f0c1d52-order-1",
         }));
     }
-    if spec.who == Who::Operator && spec.runs == Runs::Detached {
+    if spec.takes_reason {
         all.push(json!({
             "name": "X-Reason",
             "in": "header",
             "required": false,
-            "description": "Why, in your words, for those who read the ledger later: 1 to 500 \
-                            characters without control characters, percent-encoded where they \
-                            are not ASCII. It is kept sealed.",
+            "description": "Why, in your words: 1 to 500 characters without control characters; \
+                            `%` itself, and what is not ASCII, percent-encoded. It is kept with \
+                            what the request changes, sealed, as long as its account or its day \
+                            is.",
             "schema": {"type": "string", "minLength": 1, "maxLength": 6000},
             "example": "Paid twice, as agreed by phone",
         }));

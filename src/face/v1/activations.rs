@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::StatusCode;
-use nexnum_engine::group::Origin;
 use nexnum_engine::ids::KeyId;
 use nexnum_engine::order::Order;
 
@@ -25,7 +24,7 @@ use crate::face::{parse, problems};
 use crate::http::query::Query;
 use crate::http::route::Next;
 use crate::http::{Call, Problem, Response, reply};
-use crate::order::Refusal;
+use crate::order::{Asker, Refusal};
 
 /// Longest wait of one poll, in seconds: below the idle limits of common proxies.
 const WAIT_MAX_S: u64 = 55;
@@ -64,22 +63,22 @@ pub(super) fn get(state: &Arc<State>, trader: Trader, call: &Call) -> Result<Nex
     let wait = Duration::from_secs(WaitQuery::read(call)?.wait.0);
     let id = parse::activation_id(call, &state.market.ids)?;
     if let Some(found) = state.orders.find_at_once(trader.account, id, wait) {
-        return Ok(Next::Done(shown(state, trader.viewer(call), || trader.origin(call), found)));
+        return Ok(Next::Done(shown(state, trader.viewer(call), || trader.asker(call), found)));
     }
-    let (state, viewer, origin) = (Arc::clone(state), trader.viewer(call), trader.origin(call));
+    let (state, viewer, asker) = (Arc::clone(state), trader.viewer(call), trader.asker(call));
     Ok(Next::plain(async move |_| {
         let found = state.orders.find_with_news(trader.account, id, wait).await;
-        shown(&state, viewer, || origin, found)
+        shown(&state, viewer, || asker, found)
     }))
 }
 
 fn shown(
     state: &State,
     viewer: Option<KeyId>,
-    origin: impl FnOnce() -> Origin,
+    asker: impl FnOnce() -> Asker,
     found: Result<Arc<Order>, Refusal>,
 ) -> Result<Response, Problem> {
-    let order = orders::seen(state, viewer, origin, found)?;
+    let order = orders::seen(state, viewer, asker, found)?;
     Ok(reply::json(StatusCode::OK, &Activation::of(&order, &state.market)))
 }
 
@@ -122,7 +121,7 @@ pub(super) async fn list(
     let page = state.orders.page(trader.account, before, limit, Some(&wanted)).await;
     let page = page.map_err(problems::of_refusal)?;
     let viewer = trader.viewer(&call);
-    page.orders.iter().for_each(|it| orders::see(&state, viewer, || trader.origin(&call), it));
+    page.orders.iter().for_each(|it| orders::see(&state, viewer, || trader.asker(&call), it));
     let activations =
         page.orders.iter().map(|order| Activation::of(order, &state.market)).collect();
     let next_cursor = page.next.map(|next| orders::next_cursor(&state, trader, next));
@@ -169,7 +168,7 @@ pub(super) async fn cancel(
 ) -> Result<Response, Problem> {
     let id = parse::activation_id(&call, &state.market.ids)?;
     let cancelled = state.orders.cancel(&trader.origin(&call), trader.account, id).await;
-    shown(&state, trader.viewer(&call), || trader.origin(&call), cancelled)
+    shown(&state, trader.viewer(&call), || trader.asker(&call), cancelled)
 }
 
 pub(super) const FINISH: Operation = Operation::new(
@@ -209,7 +208,7 @@ pub(super) async fn finish(
 ) -> Result<Response, Problem> {
     let id = parse::activation_id(&call, &state.market.ids)?;
     let finished = state.orders.finish(&trader.origin(&call), trader.account, id).await;
-    shown(&state, trader.viewer(&call), || trader.origin(&call), finished)
+    shown(&state, trader.viewer(&call), || trader.asker(&call), finished)
 }
 
 pub(super) const RESEND: Operation = Operation::new(
@@ -244,7 +243,7 @@ pub(super) async fn resend(
 ) -> Result<Response, Problem> {
     let id = parse::activation_id(&call, &state.market.ids)?;
     let asked = state.orders.resend(&trader.origin(&call), trader.account, id).await;
-    shown(&state, trader.viewer(&call), || trader.origin(&call), asked)
+    shown(&state, trader.viewer(&call), || trader.asker(&call), asked)
 }
 
 /// A page of activations, newest first.

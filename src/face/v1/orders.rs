@@ -9,7 +9,7 @@ use std::time::Duration;
 use hyper::StatusCode;
 use hyper::header::{HeaderName, HeaderValue};
 use nexnum_engine::event::ShownBy;
-use nexnum_engine::group::{Idempotency, Origin};
+use nexnum_engine::group::Idempotency;
 use nexnum_engine::ids::{KeyId, OrderNumber, Product};
 use nexnum_engine::order::Order;
 use nexnum_storage::lookup_key::LookedUp;
@@ -29,7 +29,7 @@ use crate::http::{Call, Problem, Response, body, reply};
 use crate::market::Market;
 use crate::order::claim::Wish;
 use crate::order::notes::Notes;
-use crate::order::{OrderRequest, Refusal};
+use crate::order::{Asker, OrderRequest, Refusal};
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
@@ -89,8 +89,8 @@ pub(super) async fn create(
     let body = call.bytes().await?;
     let idempotency = idempotency(&state.market, &call, &body)?;
     let (wish, notes) = parse(&state.market, &body)?;
-    let (origin, asked) = (trader.origin(&call), OrderRequest { idempotency, notes });
-    let placed = state.orders.place(&origin, trader.account, wish, asked).await;
+    let request = OrderRequest { wish, idempotency, notes };
+    let placed = state.orders.place(&trader.origin(&call), trader.account, request).await;
     let placed = placed.map_err(|refusal| refused(refusal, &state.market))?;
     let mut response = render(StatusCode::CREATED, &placed.order, As::Created, &state.market);
     if placed.replayed {
@@ -142,22 +142,22 @@ pub(super) const GET: Operation = Operation::new(
 pub(super) fn get(state: &Arc<State>, trader: Trader, call: &Call) -> Result<Next, Problem> {
     let id = parse::order_id(call, &state.market.ids)?;
     if let Some(found) = state.orders.find_at_once(trader.account, id, Duration::ZERO) {
-        return Ok(Next::Done(shown(state, trader.viewer(call), || trader.origin(call), found)));
+        return Ok(Next::Done(shown(state, trader.viewer(call), || trader.asker(call), found)));
     }
-    let (state, viewer, origin) = (Arc::clone(state), trader.viewer(call), trader.origin(call));
+    let (state, viewer, asker) = (Arc::clone(state), trader.viewer(call), trader.asker(call));
     Ok(Next::plain(async move |_| {
         let found = state.orders.find(trader.account, id).await;
-        shown(&state, viewer, || origin, found)
+        shown(&state, viewer, || asker, found)
     }))
 }
 
 fn shown(
     state: &State,
     viewer: Option<KeyId>,
-    origin: impl FnOnce() -> Origin,
+    asker: impl FnOnce() -> Asker,
     found: Result<Arc<Order>, Refusal>,
 ) -> Result<Response, Problem> {
-    let order = seen(state, viewer, origin, found)?;
+    let order = seen(state, viewer, asker, found)?;
     Ok(render(StatusCode::OK, &order, As::Now, &state.market))
 }
 
@@ -165,11 +165,11 @@ fn shown(
 pub(super) fn seen(
     state: &State,
     viewer: Option<KeyId>,
-    origin: impl FnOnce() -> Origin,
+    asker: impl FnOnce() -> Asker,
     found: Result<Arc<Order>, Refusal>,
 ) -> Result<Arc<Order>, Problem> {
     let order = found.map_err(problems::of_refusal)?;
-    see(state, viewer, origin, &order);
+    see(state, viewer, asker, &order);
     Ok(order)
 }
 
@@ -177,11 +177,11 @@ pub(super) fn seen(
 pub(super) fn see(
     state: &State,
     viewer: Option<KeyId>,
-    origin: impl FnOnce() -> Origin,
+    asker: impl FnOnce() -> Asker,
     order: &Order,
 ) {
     if viewer.is_some() {
-        state.orders.note_shown(order, (ShownBy::Poll, viewer), origin);
+        state.orders.note_shown(order, (ShownBy::Poll, viewer), asker);
     }
 }
 
@@ -219,7 +219,7 @@ pub(super) async fn list(
     let page = state.orders.page(trader.account, before, limit, None).await;
     let page = page.map_err(problems::of_refusal)?;
     let viewer = trader.viewer(&call);
-    page.orders.iter().for_each(|it| see(&state, viewer, || trader.origin(&call), it));
+    page.orders.iter().for_each(|it| see(&state, viewer, || trader.asker(&call), it));
     let shown = |order| wire::Order::of(order, As::Now, &state.market);
     let orders = page.orders.iter().map(|order| shown(order)).collect();
     let next_cursor = page.next.map(|next| next_cursor(&state, trader, next));
@@ -259,12 +259,12 @@ struct NewOrder<'a> {
     #[serde(borrow, default)]
     max_price: Option<Amount<'a>>,
     /// Your own reference: 1 to 100 characters without control characters. It is shown with the
-    /// order, and is forgotten with its messages.
+    /// order and its receipt, and is forgotten as messages of the day are on which it was placed.
     #[serde(borrow, default)]
     #[schemars(length(min = 1, max = 100))]
     reference: Option<Cow<'a, str>>,
     /// For whom you buy, as you call that person: 1 to 100 characters without control characters.
-    /// It is kept as the reference is.
+    /// It is kept as the reference is, and no receipt shows it.
     #[serde(borrow, default)]
     #[schemars(length(min = 1, max = 100))]
     end_user: Option<Cow<'a, str>>,

@@ -5,6 +5,7 @@
 //! caller is answered, so a caller that was answered reads its own writes. Orders and wallets come as
 //! values from the engine: no rule is repeated here.
 
+mod addresses;
 mod directory;
 mod kept;
 mod keys;
@@ -20,9 +21,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use nexnum_engine::addresses::Addresses;
 use nexnum_engine::callbacks::Callbacks;
 use nexnum_engine::event::{
-    AccountEvent, CallbackEvent, Event, MemoryEvent, OfferEvent, ProviderKind, Scope,
+    AccountEvent, CallbackEvent, Event, MemoryEvent, OfferEvent, ProviderKind, Scope, SealKeyEvent,
 };
 use nexnum_engine::group::Recorded;
 use nexnum_engine::ids::{
@@ -30,6 +32,7 @@ use nexnum_engine::ids::{
 };
 use nexnum_engine::order::Order;
 use nexnum_engine::replies::StoredReply;
+use nexnum_engine::sealed::KeyOwner;
 use nexnum_engine::state::{GivenUp, NamedPurchase, State};
 use nexnum_engine::time::Time;
 use papaya::HashMap;
@@ -119,6 +122,7 @@ pub struct ReadModel {
     upstream: UpstreamWork,
     /// Callbacks that wait or could not be processed; their bodies are the engine's.
     callbacks: Mutex<Callbacks>,
+    addresses: Mutex<Addresses>,
     lost_callbacks: LostCallbacks,
     /// Numbers of open orders that were looked at, in clear.
     opened: HashMap<OrderId, Number>,
@@ -149,6 +153,7 @@ impl ReadModel {
             given_up: Mutex::new(state.given_up().copied().collect()),
             upstream: UpstreamWork::from_state(state),
             callbacks: Mutex::new(state.callbacks().clone()),
+            addresses: Mutex::new(state.addresses().clone()),
             lost_callbacks: LostCallbacks::from_callbacks(state.callbacks()),
             opened: HashMap::new(),
             loads: state.loads().collect(),
@@ -202,6 +207,9 @@ impl ReadModel {
             Event::Offer(OfferEvent::StockLoaded { load, .. }) => {
                 self.loads.pin().insert(*load, seq);
             }
+            Event::SealKey(SealKeyEvent::KeyMade { owner: KeyOwner::Lookup(_), .. }) => {
+                self.forget_addresses();
+            }
             // Orders come as values, and providers are the directory's.
             Event::Offer(_)
             | Event::Order(_)
@@ -221,8 +229,9 @@ impl ReadModel {
             AccountEvent::KeyIssued { key, account, scope, hash, .. } => {
                 self.show_key(*key, *hash, *account, *scope);
             }
-            // Access asks the engine.
-            AccountEvent::AddressSeen { .. } => {}
+            AccountEvent::AddressSeen { account, address, digest, sealed: _ } => {
+                self.show_address(*account, *digest, *address);
+            }
             AccountEvent::KeyRevoked { key } => {
                 if let Some(hash) = self.key_hashes.pin().remove(key) {
                     self.keys.pin().remove(hash);

@@ -15,6 +15,7 @@ use nexnum_engine::ids::{AccountId, OrderId, Seq};
 use nexnum_engine::limits::{NAME_LEN_MAX, PULSE_MAX, RETIRED_MAX, ROWS_MAX, TEXT_LEN_MAX};
 use nexnum_engine::reject::Reject;
 use nexnum_engine::reservation::Claim;
+use nexnum_engine::sealed::{SEALED_LEN_MAX, TAG_LEN};
 use nexnum_engine::state::State;
 use nexnum_engine::time::Time;
 use nexnum_storage::format::PAYLOAD_LEN_MAX;
@@ -34,8 +35,10 @@ pub const BATCH_MAX: usize = 4_096;
 pub const BATCH_LEN_MAX: usize = 8 << 20;
 /// The longest one event is in the ledger, but for its lists and texts: some fifty integers.
 const EVENT_LEN_MAX: usize = 512;
-/// The longest a group's head is: an id of a request, two digests, and some integers.
+/// The longest a group's head is, but for a reason: an id of a request, two digests, some integers.
 const HEAD_LEN_MAX: usize = 192;
+/// The longest a reason is, with what it says of its key.
+const REASON_LEN_MAX: usize = TEXT_LEN_MAX + TAG_LEN + SEALED_LEN_MAX;
 /// The longest one row of an event's list is: an offer's terms, four integers in a frame.
 const ROW_LEN_MAX: usize = 32;
 /// How many events a pulse has at most: four of each order that ends (its end, two movements, and
@@ -44,7 +47,7 @@ const ROW_LEN_MAX: usize = 32;
 const PULSE_EVENTS_MAX: usize = 5 * PULSE_MAX + RETIRED_MAX + 2;
 /// The longest one command's events are: a full list, or all of a pulse.
 const COMMAND_LEN_MAX: usize =
-    ROWS_MAX * ROW_LEN_MAX + PULSE_EVENTS_MAX * EVENT_LEN_MAX + HEAD_LEN_MAX;
+    ROWS_MAX * ROW_LEN_MAX + PULSE_EVENTS_MAX * EVENT_LEN_MAX + HEAD_LEN_MAX + REASON_LEN_MAX;
 
 /// Events of pulses at which a batch takes no more of those: what time brings has this share beside
 /// the commands', so that it waits for none of them, nor they for it. The next batch goes on. An
@@ -156,7 +159,7 @@ impl Core {
         assert!(has_room, "a full batch is sealed before the next command");
         self.at = self.at.max(now);
         let before = self.groups.events().len();
-        let reason_len = origin.reason.as_ref().map_or(0, |reason| reason.ciphertext.len());
+        let reason_len = origin.reason.as_ref().map_or(0, |reason| reason.wire_len_max());
         let head = Head::new(self.at, origin);
         let decided = self.engine.execute(head, &command, &mut self.groups);
         let brought = &self.groups.events()[before..];
@@ -281,6 +284,7 @@ mod tests {
     use nexnum_engine::money::Micros;
     use nexnum_engine::order::OrderRef;
     use nexnum_engine::pricing::Margin;
+    use nexnum_engine::sealed::{KeyHandle, SealedValue};
     use nexnum_storage::merkle::SALT_LEN;
     use nexnum_storage::{Payload, Salt};
 
@@ -315,6 +319,18 @@ mod tests {
             }),
         };
         let revoked_len = 2 + 5;
+        let reasoned = {
+            let ciphertext = vec![0; TEXT_LEN_MAX + TAG_LEN].into();
+            let (handle, nonce, commitment) = (KeyHandle(u128::MAX), [0; 24], [0; 32]);
+            let reason = SealedValue { handle, nonce, commitment, ciphertext };
+            Head {
+                origin: Origin { reason: Some(Box::new(reason)), ..head.origin.clone() },
+                ..head.clone()
+            }
+        };
+        let reasoned_len = len_of(reasoned, revoked.clone()) - revoked_len;
+        let reasoned_max = HEAD_LEN_MAX + REASON_LEN_MAX;
+        assert!((TEXT_LEN_MAX + 200..=reasoned_max).contains(&reasoned_len), "{reasoned_len}");
         let head_len = len_of(head, revoked) - revoked_len;
         assert!((129..=HEAD_LEN_MAX).contains(&head_len), "{head_len}");
         let mut skipped = SkippedAsks::default();

@@ -231,7 +231,6 @@ async fn settle(orders: &Orders, connected: &Connected, id: OrderId) -> Option<T
 mod tests {
     use super::*;
     use crate::market::folder;
-    use crate::order::OrderRequest;
     use crate::order::claim::Wish;
     use crate::order::{INGEST_MS, OwnStock};
     use crate::provider::active::Depth;
@@ -294,12 +293,7 @@ mod tests {
             service: catalog.find_service("telegram").unwrap(),
         };
         let wish = Wish { product, carrier: CarrierId::ANY, limit: None };
-        let id = orders
-            .place(&Origin::SYSTEM, buyer, wish, OrderRequest::default())
-            .await
-            .unwrap()
-            .order
-            .id;
+        let id = orders.place(&Origin::SYSTEM, buyer, wish.into()).await.unwrap().order.id;
         let is_active = |order: &Order| order.state == ActivationState::Active;
         let patience = Duration::from_secs(60);
         let order = orders.market.read_model.await_order(id, patience, is_active).await.unwrap();

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nexnum::market::change::Change;
-use nexnum::order::OrderRequest;
 use nexnum::order::claim::Wish;
 use nexnum::order::{Refusal, UpstreamError};
 use nexnum_engine::activation::ActivationState;
@@ -262,9 +261,8 @@ async fn an_order_without_its_number_yet_can_be_neither_cancelled_nor_finished()
     rig.sandbox.faults(HANDLER).set(FaultKind::TimeOut, 1.0);
     let (orders, customer) = (Arc::clone(rig.orders()), rig.customer);
     let wish = Wish { product: product(), carrier: CarrierId::ANY, limit: None };
-    let placing = tokio::spawn(async move {
-        orders.place(&Origin::SYSTEM, customer, wish, OrderRequest::default()).await
-    });
+    let placing =
+        tokio::spawn(async move { orders.place(&Origin::SYSTEM, customer, wish.into()).await });
     let id = OrderId(1);
     let read_model = &rig.orders().market.read_model;
     until(|| read_model.order(id).is_some()).await;

@@ -3,7 +3,6 @@
 use std::fs;
 use std::time::Duration;
 
-use nexnum::order::OrderRequest;
 use nexnum::order::Refusal;
 use nexnum::order::claim::Wish;
 use nexnum_engine::activation::ActivationState;
@@ -78,9 +77,7 @@ async fn in_doubt_by_another_clock(seller: usize, rows_skew_ms: i64, own: bool) 
     rig.sandbox.faults(seller).next(FaultKind::BoughtButReplyLost);
     let (orders, customer) = (rig.orders().clone(), rig.customer);
     let wish = Wish { product: product(), carrier: CarrierId::ANY, limit: None };
-    tokio::spawn(async move {
-        drop(orders.place(&Origin::SYSTEM, customer, wish, OrderRequest::default()).await)
-    });
+    tokio::spawn(async move { drop(orders.place(&Origin::SYSTEM, customer, wish.into()).await) });
     let id = OrderId(1 + u64::from(own));
     until(|| rig.orders().market.read_model.order(id).is_some_and(|it| it.in_doubt)).await;
     (rig, id)

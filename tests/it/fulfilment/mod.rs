@@ -28,7 +28,6 @@ use std::time::Duration;
 
 use nexnum::clock::Clock;
 use nexnum::market::folder::{self, Opened};
-use nexnum::order::OrderRequest;
 use nexnum::order::claim::Wish;
 use nexnum::order::{Orders, Refusal};
 use nexnum::server::config::Config;
@@ -133,10 +132,7 @@ impl Rig {
     async fn buy(&self, limit: Option<i64>) -> Result<OrderId, Refusal> {
         let limit = limit.map(Micros);
         let wish = Wish { product: product(), carrier: CarrierId::ANY, limit };
-        let placed = self
-            .orders()
-            .place(&Origin::SYSTEM, self.customer, wish, OrderRequest::default())
-            .await;
+        let placed = self.orders().place(&Origin::SYSTEM, self.customer, wish.into()).await;
         placed.map(|placed| placed.order.id)
     }
 

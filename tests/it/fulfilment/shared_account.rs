@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use nexnum::attention::AttentionKind;
-use nexnum::order::OrderRequest;
 use nexnum::order::claim::Wish;
 use nexnum::server::ProviderSetup;
 use nexnum_driver::Crosswalk;
@@ -64,9 +63,9 @@ impl Rig {
     async fn doubt(&self, id: u64) -> OrderId {
         let (orders, customer, id) = (self.orders().clone(), self.customer, OrderId(id));
         let wish = Wish { product: product(), carrier: CarrierId::ANY, limit: None };
-        tokio::spawn(async move {
-            drop(orders.place(&Origin::SYSTEM, customer, wish, OrderRequest::default()).await)
-        });
+        tokio::spawn(
+            async move { drop(orders.place(&Origin::SYSTEM, customer, wish.into()).await) },
+        );
         let is_in_doubt =
             || self.orders().market.read_model.order(id).is_some_and(|it| it.in_doubt);
         until(is_in_doubt).await;
@@ -290,9 +289,7 @@ async fn two_providers_on_one_account_do_not_sell_a_number_twice() {
     rig.sandbox.faults(FIVESIM).next(FaultKind::ConnectionLost);
     let (orders, customer) = (rig.orders().clone(), rig.customer);
     let wish = Wish { product: product(), carrier: CarrierId::ANY, limit: None };
-    tokio::spawn(async move {
-        drop(orders.place(&Origin::SYSTEM, customer, wish, OrderRequest::default()).await)
-    });
+    tokio::spawn(async move { drop(orders.place(&Origin::SYSTEM, customer, wish.into()).await) });
     let market = &rig.orders().market;
     until(|| market.read_model.order(OrderId(1)).is_some_and(|order| order.in_doubt)).await;
     // Of the other a number is bought at that moment, which the list of both shows.

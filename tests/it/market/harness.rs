@@ -1,5 +1,6 @@
 //! A running server with a customer, an operator and own stock, and a small client.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,6 +14,9 @@ use nexnum_engine::command::IssueKey;
 use nexnum_engine::event::Event;
 use nexnum_engine::group::{Head, Origin};
 use nexnum_engine::ids::{OrderId, Seq};
+use nexnum_engine::sealed::{KeyHandle, KeyOwner};
+use nexnum_storage::keys::KeyFolder;
+use nexnum_storage::{Folder, Manifest};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -217,6 +221,15 @@ impl Market {
         self.admin.post(&path, json!({"number": number, "sender": "Test", "text": text})).await
     }
 
+    /// The keys that values are sealed under, as their files say.
+    pub(crate) fn seal_keys(&self) -> Vec<(KeyHandle, KeyOwner)> {
+        let folder = Folder::at(self.dir());
+        let ledger = Manifest::read(&folder.manifest()).unwrap().id;
+        let keys = KeyFolder::at(&folder.keys(), ledger);
+        let handles = keys.list().unwrap().handles.into_iter();
+        handles.map(|handle| (handle, keys.owner(handle).unwrap().unwrap())).collect()
+    }
+
     /// An operator's key beside the first.
     pub(crate) async fn another_key(&self) -> String {
         let key = keys::generate(KeyKind::Admin).unwrap();
@@ -240,6 +253,12 @@ impl Client {
         let _again = rustls::crypto::ring::default_provider().install_default();
         let http = client().build().unwrap();
         Self { http, base: format!("http://{}", running.address), key: key.to_owned() }
+    }
+
+    /// The same key, from another address of this machine.
+    pub(crate) fn from(&self, running: &Running, address: [u8; 4]) -> Self {
+        let http = client().local_address(IpAddr::from(address)).build().unwrap();
+        Self { http, base: format!("http://{}", running.address), key: self.key.clone() }
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {

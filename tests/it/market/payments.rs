@@ -32,7 +32,7 @@ async fn transactions(buyer: &Client) -> Vec<Value> {
 async fn a_deposit_tells_its_rail_currency_and_reference_and_the_reference_is_sealed() {
     let market = Market::start().await;
     let buyer = market.customer("ann", "1").await;
-    assert_eq!(key_files(&market), 1, "the customer's key for money");
+    assert_eq!(key_files(&market), 2, "the customer's key for money, and for its identity");
     let paid = json!({"amount": "92.00", "currency": "EUR", "rate": "1.0869"});
     let body = json!({"amount": "99.99", "reference": REFERENCE, "rail": "sepa", "paid": paid});
     let first = market.admin.post(DEPOSITS, body.clone()).await.created();
@@ -52,7 +52,7 @@ async fn a_deposit_tells_its_rail_currency_and_reference_and_the_reference_is_se
     let buyer = Client::new(&market.running, &key);
     assert_eq!(transactions(&buyer).await, shown);
     market.admin.post(DEPOSITS, json!({"amount": "1", "reference": "next"})).await.created();
-    assert_eq!(key_files(&market), 2, "and its identity key, since it has called");
+    assert_eq!(key_files(&market), 2);
     assert_eq!(
         found(&market.dir(), "sepa").len(),
         1,
@@ -95,7 +95,7 @@ async fn a_reference_of_a_rail_is_one_payment() {
         .post("/api/admin/accounts/9/deposits", body("bank", "5"))
         .await
         .refused(404, "unknown_account");
-    assert_eq!(key_files(&market), 2, "an account that is not there gets no key");
+    assert_eq!(key_files(&market), 4, "an account that is not there gets no key");
     market.running.stop().await.unwrap();
 }
 

@@ -14,6 +14,7 @@ pub(super) const BASE: &[&str] = &[
     "keys",
     "logs",
     "metrics",
+    "network",
     "public_id",
     "supervisor",
 ];
@@ -30,6 +31,7 @@ pub(super) const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("keys", &[]),
     ("logs", &[]),
     ("metrics", &[]),
+    ("network", &[]),
     ("public_id", &[]),
     ("supervisor", &[]),
     ("market", &[]),

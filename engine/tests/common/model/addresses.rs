@@ -29,6 +29,9 @@ impl Model {
         need(self.seal_keys.contains(&key), "unknown_sealing_key")?;
         let number = numbers.count() as u32 + 1;
         self.addresses.push((account, digest, true));
+        // The last ones of an account are known again.
+        let of_account = self.addresses.iter_mut().filter(|(of, ..)| *of == account).rev();
+        of_account.skip(1_024).for_each(|(.., is_known)| *is_known = false);
         Ok(Reply::Address(AddressNumber(number)))
     }
 
