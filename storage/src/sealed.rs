@@ -17,7 +17,9 @@
 //! and whether an order follows is said before it.
 
 use std::fmt;
+use std::sync::LazyLock;
 
+use blake3::hazmat::{ContextKey, HasherExt, hash_derive_key_context};
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use nexnum_engine::ids::OrderId;
@@ -34,7 +36,11 @@ pub const NONCE_LEN: usize = 24;
 
 const SUBKEY_DOMAIN: &[u8] = b"nexnum subkey 1\0";
 const COMMITMENT_CONTEXT: &str = "nexnum sealed value 1: commitment to a subkey";
-const VALUE_DOMAIN: &[u8] = b"nexnum sealed value 1\0";
+const VALUE_DOMAIN: &[u8; 22] = b"nexnum sealed value 1\0";
+
+/// What the context comes to: it is the same for each value.
+static COMMITMENT_KEY: LazyLock<ContextKey> =
+    LazyLock::new(|| hash_derive_key_context(COMMITMENT_CONTEXT));
 
 /// Why a value was not sealed or opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -75,15 +81,35 @@ pub struct SealedPlace {
 
 impl SealedPlace {
     /// What is authenticated with a value under the key `handle`.
-    fn authenticated(&self, handle: KeyHandle) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(VALUE_DOMAIN.len() + 42);
-        bytes.extend(VALUE_DOMAIN);
-        bytes.extend(self.ledger.0);
-        bytes.extend(handle.0.to_le_bytes());
-        bytes.push(self.purpose.tag());
-        bytes.push(u8::from(self.order.is_some()));
-        bytes.extend(self.order.into_iter().flat_map(|order| order.0.to_le_bytes()));
-        bytes
+    fn authenticated(&self, handle: KeyHandle) -> Authenticated {
+        let (mut bytes, mut len) = ([0; AUTHENTICATED_MAX], 0);
+        let mut put = |part: &[u8]| {
+            bytes[len..len + part.len()].copy_from_slice(part);
+            len += part.len();
+        };
+        put(VALUE_DOMAIN);
+        put(&self.ledger.0);
+        put(&handle.0.to_le_bytes());
+        put(&[self.purpose.tag(), u8::from(self.order.is_some())]);
+        if let Some(order) = self.order {
+            put(&order.0.to_le_bytes());
+        }
+        Authenticated { bytes, len }
+    }
+}
+
+/// Bytes that are authenticated with a value of an order.
+const AUTHENTICATED_MAX: usize = VALUE_DOMAIN.len() + 42;
+
+/// What is authenticated with a value, off the heap: numbers are opened with each order.
+struct Authenticated {
+    bytes: [u8; AUTHENTICATED_MAX],
+    len: usize,
+}
+
+impl Authenticated {
+    fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
     }
 }
 
@@ -134,7 +160,8 @@ impl SealingKey {
         }
         let (handle, subkey) = (self.handle, self.subkey(nonce));
         let aad = place.authenticated(handle);
-        let sealed = subkey.cipher().encrypt(&nonce.into(), Payload { msg: clear, aad: &aad });
+        let sealed =
+            subkey.cipher().encrypt(&nonce.into(), Payload { msg: clear, aad: aad.bytes() });
         let sealed = sealed.expect("a text within its bound is far below the cipher's");
         let (commitment, ciphertext) = (subkey.commitment(), sealed.into());
         Ok(SealedValue { handle, nonce, commitment, ciphertext })
@@ -196,7 +223,8 @@ impl Subkey {
             return Err(SealError::Altered { named });
         }
         let (aad, nonce) = (place.authenticated(named), XNonce::from(value.nonce));
-        let opened = self.cipher().decrypt(&nonce, Payload { msg: &value.ciphertext, aad: &aad });
+        let sealed = Payload { msg: &value.ciphertext, aad: aad.bytes() };
+        let opened = self.cipher().decrypt(&nonce, sealed);
         opened.map(SecretBytes::new).map_err(|_| SealError::Altered { named })
     }
 
@@ -205,7 +233,8 @@ impl Subkey {
     }
 
     fn commitment(&self) -> [u8; 32] {
-        blake3::derive_key(COMMITMENT_CONTEXT, &*self.0)
+        let mut hasher = blake3::Hasher::new_from_context_key(&COMMITMENT_KEY);
+        *hasher.update(&*self.0).finalize().as_bytes()
     }
 }
 
