@@ -14,6 +14,7 @@ pub mod folder;
 pub mod grid_follower;
 pub mod history;
 pub mod index_key;
+mod loads;
 pub mod master_key;
 mod numbered;
 pub mod numbers;

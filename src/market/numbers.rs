@@ -2,32 +2,26 @@
 //!
 //! Promises: a number is opened when it is looked at first, and in memory in clear while its order is
 //! open and no longer. Of own stock, whose numbers stand in the ledger with their load, the loads
-//! that were looked at last are in memory as they are there, sealed.
+//! that came or were looked at last are in memory as they are there, sealed.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
 use nexnum_engine::activation::{Assignment, NumberPlace};
-use nexnum_engine::event::{Event, LoadedNumber, OfferEvent};
+use nexnum_engine::event::{Event, OfferEvent};
 use nexnum_engine::ids::{LoadId, Number, OrderId};
 use nexnum_engine::sealed::{Purpose, SealedValue};
 use nexnum_storage::{Reader, StorageError};
 use parking_lot::Mutex;
 
+use super::loads::{HeldLoads, Load};
 use super::read_model::ReadModel;
 use super::replay::Decoded;
 use super::sealing::Sealing;
 
-/// Numbers of loads in memory: some 300 MB. The last load is there however long it is.
-const HELD_MAX: usize = 2_000_000;
-
 /// A number that cannot be read now, though it is not forgotten; why is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NumberUnread;
-
-/// The numbers of a load, as they stand in the ledger.
-type Load = Arc<[LoadedNumber]>;
 
 /// What finds and opens the numbers of activations.
 #[derive(Clone)]
@@ -37,8 +31,7 @@ struct Inner {
     sealing: Sealing,
     read_model: Arc<ReadModel>,
     ledger: Reader,
-    /// Loads, the one that was looked at last first.
-    loads: Mutex<VecDeque<(LoadId, Load)>>,
+    loads: Arc<HeldLoads>,
     /// Held while a load is read.
     reading: Mutex<()>,
 }
@@ -50,8 +43,13 @@ impl fmt::Debug for Numbers {
 }
 
 impl Numbers {
-    pub(super) fn new(sealing: Sealing, read_model: Arc<ReadModel>, ledger: Reader) -> Self {
-        let (loads, reading) = (Mutex::default(), Mutex::default());
+    pub(super) fn new(
+        sealing: Sealing,
+        read_model: Arc<ReadModel>,
+        ledger: Reader,
+        loads: Arc<HeldLoads>,
+    ) -> Self {
+        let reading = Mutex::default();
         Self(Arc::new(Inner { sealing, read_model, ledger, loads, reading }))
     }
 
@@ -109,12 +107,12 @@ impl Numbers {
     }
 
     fn load(&self, id: LoadId) -> Result<Load, NumberUnread> {
-        if let Some(load) = self.held(id) {
+        if let Some(load) = self.0.loads.get(id) {
             return Ok(load);
         }
         // One after the other: a load that many ask for at once is read once.
         let _reading = self.0.reading.lock();
-        if let Some(load) = self.held(id) {
+        if let Some(load) = self.0.loads.get(id) {
             return Ok(load);
         }
         let read = self.read_load(id).map_err(|error| {
@@ -125,28 +123,8 @@ impl Numbers {
             tracing::error!(load = %id, "a load of own stock is not in the ledger");
             NumberUnread
         })?;
-        let mut loads = self.0.loads.lock();
-        loads.push_front((id, Arc::clone(&load)));
-        let mut room = HELD_MAX;
-        let fitting = loads.iter().take_while(|(_, load)| {
-            let fits = room > 0;
-            room = room.saturating_sub(load.len());
-            fits
-        });
-        let fitting = fitting.count();
-        loads.truncate(fitting);
+        self.0.loads.keep(id, Arc::clone(&load));
         Ok(load)
-    }
-
-    /// A load that is in memory; it counts as looked at last.
-    fn held(&self, id: LoadId) -> Option<Load> {
-        let mut loads = self.0.loads.lock();
-        let at = loads.iter().position(|(known, _)| *known == id)?;
-        if at > 0 {
-            let found = loads.remove(at)?;
-            loads.push_front(found);
-        }
-        loads.front().map(|(_, load)| Arc::clone(load))
     }
 
     /// A load's numbers out of the ledger.

@@ -14,6 +14,7 @@ use super::change::Change;
 use super::folder::{self, Opened};
 use super::grid_follower::{GridFollower, OpenClaim};
 use super::history::{Follower, History};
+use super::loads::HeldLoads;
 use super::numbers::Numbers;
 use super::read_model::ReadModel;
 use super::sealing::Sealing;
@@ -75,15 +76,16 @@ pub fn start(opened: Opened, sealing: Sealing, policy: Policy, snapshot_every: u
     let (attempts, ledger) = (Attempts::of(&opened.reader, state), opened.reader.clone());
     let under_way = UnderWay { claims, without_number: without_number(state), attempts, ledger };
     let grid = Arc::clone(grid_follower.grid());
-    let search = Search::new(catalog, Arc::clone(&grid));
+    let (search, loads) = (Search::new(catalog, Arc::clone(&grid)), Arc::<HeldLoads>::default());
     // 2. The threads that decide and commit. The grid comes first: what the read model shows
     // can be bought.
     let (clock, archived, metrics) = (opened.clock, Arc::default(), Metrics::default());
     clock.advance_to(opened.last_at);
     let publish = {
-        let read_model = Arc::clone(&read_model);
+        let (read_model, loads) = (Arc::clone(&read_model), Arc::clone(&loads));
         move |change: Change| {
             grid_follower.publish(&change);
+            loads.publish(&change);
             read_model.publish(&change);
         }
     };
@@ -118,7 +120,7 @@ pub fn start(opened: Opened, sealing: Sealing, policy: Policy, snapshot_every: u
     );
     let market = Market {
         addresses: Arc::default(),
-        numbers: Numbers::new(sealing.clone(), Arc::clone(&read_model), reader.clone()),
+        numbers: Numbers::new(sealing.clone(), Arc::clone(&read_model), reader.clone(), loads),
         catalog,
         clock,
         ids,
