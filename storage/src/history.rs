@@ -12,6 +12,8 @@
 
 mod day_rows;
 mod days;
+mod position_rows;
+mod positions;
 mod rows;
 mod summed;
 
@@ -41,7 +43,8 @@ use crate::overlay::Overlay;
 use rows::{ACCOUNT_ORDERS, ASSIGNED, META, META_CURSOR, ORDERS, TALLIES, TRANSACTIONS};
 use summed::unsealed;
 
-pub use day_rows::{DayNode, DayRow, POSITIONS_MAX};
+pub use day_rows::{DayNode, DayRow};
+pub use position_rows::POSITIONS_MAX;
 pub use rows::{HistoryBatch, TallyKey, TallyRow};
 
 /// The most rows that one page gives, whatever was asked for.
@@ -59,7 +62,7 @@ const META_FORMAT: &str = "format";
 
 /// What rows mean and how they are written: one more with each change of either. A file with
 /// another one, or without one, is set aside and filled anew from the ledger.
-const FORMAT: u32 = 4;
+const FORMAT: u32 = 5;
 
 /// How a history came to be open.
 #[derive(Debug, PartialEq, Eq)]
@@ -142,7 +145,7 @@ impl HistoryTables {
             transaction.open_table(TRANSACTIONS).map_err(|e| failed(e.into()))?;
             transaction.open_table(TALLIES).map_err(|e| failed(e.into()))?;
             transaction.open_table(ASSIGNED).map_err(|e| failed(e.into()))?;
-            Self::create_days(&transaction).map_err(failed)?;
+            Self::create_receipts(&transaction).map_err(failed)?;
             {
                 let mut meta = transaction.open_table(META).map_err(|e| failed(e.into()))?;
                 meta.insert(META_ID, &id.0[..]).map_err(|e| failed(e.into()))?;
@@ -375,6 +378,7 @@ impl HistoryTables {
             row.ok_or_else(|| self.damaged(format!("transaction {id} was altered")))?;
         }
         self.tallies_in(&transaction)?;
+        self.check_positions(&transaction)?;
         self.check_days(&transaction)
     }
 

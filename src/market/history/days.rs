@@ -64,7 +64,8 @@ pub(super) struct Days {
     trees: BTreeMap<u32, DayRow>,
     nodes: Vec<(u32, u32, DayNode)>,
     closed: Vec<ClosedDay>,
-    positions: Vec<(OrderId, Seq)>,
+    /// Of which order, where, and whether it is what places the order.
+    positions: Vec<(OrderId, Seq, bool)>,
 }
 
 impl Days {
@@ -88,7 +89,8 @@ impl Days {
         }
         for recorded in row.recorded() {
             let order = shown_to_buyer(recorded.event);
-            self.positions.extend(order.map(|order| (order, recorded.seq)));
+            let places = matches!(recorded.event, Event::Order(OrderEvent::OrderPlaced(_)));
+            self.positions.extend(order.map(|order| (order, recorded.seq, places)));
             if let Event::Ledger(LedgerEvent::DayClosed(closed)) = recorded.event {
                 self.closed.push(*closed);
             }
@@ -98,8 +100,12 @@ impl Days {
 
     /// Adds what was taken up to a batch.
     pub(super) fn write(&mut self, batch: &mut HistoryBatch) {
-        for (order, seq) in self.positions.drain(..) {
-            batch.position(order, seq);
+        for (order, seq, places) in self.positions.drain(..) {
+            if places {
+                batch.placed(order, seq);
+            } else {
+                batch.position(order, seq);
+            }
         }
         for (day, row) in std::mem::take(&mut self.trees) {
             batch.day(day, row);

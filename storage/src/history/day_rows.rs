@@ -1,28 +1,22 @@
-//! The rows that receipts are made of: where the events of each order stand, and the trees of days.
+//! The trees of days, which receipts are made of.
 //!
 //! A day's tree grows with its rows; of the nodes in it those are kept that are over a whole
 //! [`CHUNK_ROWS`](crate::day_tree::CHUNK_ROWS), so that a row's path takes the rows under one of
 //! them. The trees of days that are over stay for as long as their rows.
 
 use nexnum_engine::event::ClosedDay;
-use nexnum_engine::ids::{OrderId, Seq};
+use nexnum_engine::ids::Seq;
 use redb::{TableDefinition, WriteTransaction};
 
 use super::summed::{sealed, unsealed};
 use crate::day_tree::DayTree;
 use crate::format::Hash;
 
-/// By order and position; the value is the sum of both.
-pub(super) const POSITIONS: TableDefinition<'static, (u64, u64), u32> =
-    TableDefinition::new("positions");
 pub(super) const DAYS: TableDefinition<'static, u32, &[u8]> = TableDefinition::new("days");
 /// By day, and place in it.
 pub(super) const NODES: TableDefinition<'static, (u32, u32), &[u8]> =
     TableDefinition::new("day_nodes");
 pub(super) const CLOSED: TableDefinition<'static, u32, &[u8]> = TableDefinition::new("closed_days");
-
-/// More positions than an order has: two a message, and those of its attempts and its money.
-pub const POSITIONS_MAX: usize = 2_000;
 
 /// The tree of a day, as far as its rows were followed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -80,15 +74,9 @@ pub(super) fn closed(day: u32, value: &[u8]) -> Option<ClosedDay> {
     Some(ClosedDay { day, root: root.try_into().ok()?, rows: u64::from_le_bytes(*rows) })
 }
 
-/// What stands beside a position.
-pub(super) fn sum(order: u64, seq: u64) -> u32 {
-    crc32fast::hash(&[order.to_le_bytes(), seq.to_le_bytes()].concat())
-}
-
 /// Rows to be written.
 #[derive(Debug, Default)]
 pub(super) struct DayRows {
-    pub(super) positions: Vec<(OrderId, Seq)>,
     pub(super) days: Vec<(u32, DayRow)>,
     pub(super) nodes: Vec<((u32, u32), DayNode)>,
     pub(super) closed: Vec<ClosedDay>,
@@ -96,14 +84,10 @@ pub(super) struct DayRows {
 
 impl DayRows {
     pub(super) const fn len(&self) -> usize {
-        self.positions.len() + self.days.len() + self.nodes.len() + self.closed.len()
+        self.days.len() + self.nodes.len() + self.closed.len()
     }
 
     pub(super) fn fill(&self, transaction: &WriteTransaction) -> Result<(), redb::Error> {
-        let mut positions = transaction.open_table(POSITIONS)?;
-        for (order, seq) in &self.positions {
-            positions.insert((order.0, seq.0), sum(order.0, seq.0))?;
-        }
         let mut days = transaction.open_table(DAYS)?;
         for (day, row) in &self.days {
             days.insert(day, sealed(&row.to_bytes()).as_slice())?;

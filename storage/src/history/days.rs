@@ -1,34 +1,15 @@
-//! Reading what receipts are made of.
+//! Reading the trees of days.
 
 use nexnum_engine::event::ClosedDay;
-use nexnum_engine::ids::{OrderId, Seq};
 use redb::{ReadTransaction, ReadableTable, WriteTransaction};
 
-use super::day_rows::{
-    CLOSED, DAYS, DayNode, DayRow, DayRows, NODES, POSITIONS, POSITIONS_MAX, closed, sum,
-};
+use super::day_rows::{CLOSED, DAYS, DayNode, DayRow, DayRows, NODES, closed};
+use super::position_rows::PositionRows;
 use super::{HistoryTables, PAGE_LEN_MAX};
 use crate::backend::guarded;
 use crate::error::StorageError;
 
 impl HistoryTables {
-    /// Where the events of an order stand, in their order: at most [`POSITIONS_MAX`].
-    ///
-    /// # Errors
-    /// The failure, or damage.
-    pub fn positions_of(&self, order: OrderId) -> Result<Vec<Seq>, StorageError> {
-        guarded(&self.database.place, || {
-            let table = self.table(&self.database.begin_read()?, POSITIONS)?;
-            let range = table.range((order.0, 0)..=(order.0, u64::MAX));
-            let mut positions = Vec::new();
-            for entry in range.map_err(|e| self.failed(e))?.take(POSITIONS_MAX) {
-                let (key, value) = entry.map_err(|e| self.failed(e))?;
-                positions.push(self.position(key.value(), value.value())?);
-            }
-            Ok(positions)
-        })
-    }
-
     /// The tree of the last day that has rows.
     ///
     /// # Errors
@@ -96,18 +77,15 @@ impl HistoryTables {
         })
     }
 
-    /// Makes the tables of a new file.
-    pub(super) fn create_days(transaction: &WriteTransaction) -> Result<(), redb::Error> {
+    /// Makes the tables that receipts are made of, in a new file.
+    pub(super) fn create_receipts(transaction: &WriteTransaction) -> Result<(), redb::Error> {
+        PositionRows::default().fill(transaction)?;
         DayRows::default().fill(transaction)
     }
 
     /// Every row of these tables against its sum.
     pub(super) fn check_days(&self, transaction: &ReadTransaction) -> Result<(), StorageError> {
         let failed = |e| self.failed(e);
-        for entry in self.table(transaction, POSITIONS)?.iter().map_err(failed)? {
-            let (key, value) = entry.map_err(failed)?;
-            self.position(key.value(), value.value())?;
-        }
         for entry in self.table(transaction, DAYS)?.iter().map_err(failed)? {
             let (day, row) = entry.map_err(failed)?;
             self.day_of(day.value(), row.value())?;
@@ -121,12 +99,6 @@ impl HistoryTables {
             self.closed_of(day.value(), closed.value())?;
         }
         Ok(())
-    }
-
-    fn position(&self, (order, seq): (u64, u64), found: u32) -> Result<Seq, StorageError> {
-        let is_sound = found == sum(order, seq);
-        let altered = || self.damaged(format!("a position of order {order} was altered"));
-        is_sound.then_some(Seq(seq)).ok_or_else(altered)
     }
 
     fn day_of(&self, day: u32, value: &[u8]) -> Result<(u32, DayRow), StorageError> {

@@ -11,6 +11,7 @@ use nexnum_engine::time::Time;
 use redb::{TableDefinition, WriteTransaction};
 
 use super::day_rows::{DayNode, DayRow, DayRows};
+use super::position_rows::PositionRows;
 use super::summed::{sealed, unsealed};
 
 pub(super) const ORDERS: TableDefinition<'static, u64, &[u8]> = TableDefinition::new("orders");
@@ -87,6 +88,7 @@ pub struct HistoryBatch {
     transactions: Vec<(AccountId, TransactionId, Vec<u8>)>,
     tallies: Vec<(TallyKey, Option<TallyRow>)>,
     assigned: Vec<(OrderId, Option<Time>)>,
+    positions: PositionRows,
     days: DayRows,
 }
 
@@ -100,6 +102,7 @@ impl HistoryBatch {
             transactions: Vec::new(),
             tallies: Vec::new(),
             assigned: Vec::new(),
+            positions: PositionRows::default(),
             days: DayRows::default(),
         }
     }
@@ -125,9 +128,14 @@ impl HistoryBatch {
         self.assigned.push((order, at));
     }
 
-    /// Adds where an event of an order stands.
+    /// Adds where an order was placed.
+    pub fn placed(&mut self, order: OrderId, seq: Seq) {
+        self.positions.placed(order, seq);
+    }
+
+    /// Adds where a later event of an order stands.
     pub fn position(&mut self, order: OrderId, seq: Seq) {
-        self.days.positions.push((order, seq));
+        self.positions.later(order, seq);
     }
 
     /// Adds a day's tree, in place of the one that is there.
@@ -149,7 +157,8 @@ impl HistoryBatch {
     #[must_use]
     pub fn len(&self) -> usize {
         let tallies = self.tallies.len() + self.assigned.len();
-        self.orders.len() + self.transactions.len() + tallies + self.days.len()
+        let of_orders = self.orders.len() + self.transactions.len() + self.positions.len();
+        of_orders + tallies + self.days.len()
     }
 
     /// Whether no row was added.
@@ -175,6 +184,7 @@ impl HistoryBatch {
             }
         }
         self.fill_tallies(transaction)?;
+        self.positions.fill(transaction)?;
         self.days.fill(transaction)?;
         let mut meta = transaction.open_table(META)?;
         meta.insert(META_CURSOR, &self.cursor.0.to_le_bytes()[..])?;

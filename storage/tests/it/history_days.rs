@@ -26,16 +26,22 @@ fn closed(day: u32) -> ClosedDay {
 fn filled(path: &std::path::Path) -> HistoryTables {
     let (history, _) = HistoryTables::open(path, ID, Seq(0)).unwrap();
     let mut batch = HistoryBatch::new(Seq(9));
-    for (order, seq) in [(7, 4), (7, 300), (8, 5), (7, 6)] {
+    // The first events of two orders are one row, and so are later ones that follow each other.
+    for (order, seq) in [(7, 4), (8, 7)] {
+        batch.placed(OrderId(order), Seq(seq));
+        batch.position(OrderId(order), Seq(seq + 1));
+    }
+    for (order, seq) in [(7, 300), (7, 301), (8, 302), (7, 9)] {
         batch.position(OrderId(order), Seq(seq));
     }
+    batch.placed(OrderId(10), Seq(400));
     batch.day(DAY, DayRow { tail: Seq(3), tree: tree(5) });
     batch.day(DAY + 2, DayRow { tail: Seq(9), tree: tree(1) });
     batch.day_node(DAY, 0, DayNode { first: Seq(1), hash: Hash([1; 32]) });
     batch.day_node(DAY, 1, DayNode { first: Seq(2), hash: Hash([2; 32]) });
     batch.day_node(DAY + 2, 0, DayNode { first: Seq(8), hash: Hash([3; 32]) });
     [5, 6, 9].into_iter().for_each(|day| batch.closed_day(closed(day)));
-    assert_eq!(batch.len(), 12);
+    assert_eq!(batch.len(), 13);
     history.apply(&batch).unwrap();
     history.flush().unwrap();
     history
@@ -46,8 +52,10 @@ fn what_receipts_are_made_of_reads_back() {
     let folder = tempfile::tempdir().unwrap();
     let history = filled(&folder.path().join("history.redb"));
     let positions = |order| history.positions_of(OrderId(order)).unwrap();
-    assert_eq!(positions(7), [Seq(4), Seq(6), Seq(300)]);
-    assert_eq!((positions(8), positions(9)), (vec![Seq(5)], vec![]));
+    assert_eq!(positions(7), [4, 5, 9, 300, 301].map(Seq));
+    assert_eq!(positions(8), [7, 8, 302].map(Seq));
+    assert_eq!((positions(6), positions(9)), (vec![], vec![]));
+    assert_eq!((positions(10), positions(11)), (vec![Seq(400)], vec![]));
     let first = (DAY, DayRow { tail: Seq(3), tree: tree(5) });
     let second = (DAY + 2, DayRow { tail: Seq(9), tree: tree(1) });
     assert_eq!(history.day_from(0).unwrap().as_ref(), Some(&first));
@@ -65,6 +73,39 @@ fn what_receipts_are_made_of_reads_back() {
 }
 
 #[test]
+fn positions_of_many_orders_read_back_whatever_row_they_are_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let (history, _) = HistoryTables::open(&folder.path().join("h.redb"), ID, Seq(0)).unwrap();
+    let mut expected = std::collections::BTreeMap::<u64, Vec<Seq>>::new();
+    let (mut seq, mut first) = (1, 1);
+    // Batches with more orders than a row takes; one leaves orders out, one is far behind in the
+    // ledger, and an order has more events in a run than a row of it takes.
+    for (orders, skipped, gap, events) in
+        [(600, 0, 0, 2), (3, 5, 0, 1), (2, 0, 1 << 33, 3), (1, 0, 1, 700), (300, 0, 2, 1)]
+    {
+        (seq, first) = (seq + gap, first + skipped);
+        let mut batch = HistoryBatch::new(Seq(seq));
+        for order in first..first + orders {
+            let places = Seq(seq);
+            batch.placed(OrderId(order), places);
+            let later = (seq + 1..seq + events).map(Seq);
+            later.clone().for_each(|seq| batch.position(OrderId(order), seq));
+            expected.entry(order).or_default().extend([places].into_iter().chain(later));
+            seq += events + 1;
+        }
+        // Of an order that was placed before.
+        batch.position(OrderId(7), Seq(seq));
+        expected.entry(7).or_default().push(Seq(seq));
+        (seq, first) = (seq + 1, first + orders);
+        history.apply(&batch).unwrap();
+    }
+    for order in 0..first + 2 {
+        let positions = history.positions_of(OrderId(order)).unwrap();
+        assert_eq!(positions, expected.remove(&order).unwrap_or_default(), "{order}");
+    }
+}
+
+#[test]
 fn an_altered_row_is_named() {
     type Alter = fn(&redb::WriteTransaction);
     /// Turns a bit of the row under a key.
@@ -78,11 +119,17 @@ fn an_altered_row_is_named() {
         value[9] ^= 1;
         table.insert(key.borrow(), &value[..]).unwrap();
     }
-    let cases: [(Alter, &str); 4] = [
+    let cases: [(Alter, &str); 5] = [
+        (
+            |it| turn::<u64>(it, redb::TableDefinition::new("placed"), 7_u64),
+            "the positions of orders from 7 on were altered",
+        ),
         (
             |it| {
-                let table = redb::TableDefinition::<(u64, u64), u32>::new("positions");
-                it.open_table(table).unwrap().insert((7, 6), 1).unwrap();
+                let table = redb::TableDefinition::<(u64, u64), (u32, u32)>::new("positions");
+                let mut table = it.open_table(table).unwrap();
+                let (len, sum) = table.get((7, 9)).unwrap().unwrap().value();
+                table.insert((7, 9), (len + 1, sum)).unwrap();
             },
             "a position of order 7 was altered",
         ),
