@@ -15,7 +15,7 @@ impl ReadModel {
         self.opened.pin().insert(order, number);
         // An order that has ended meanwhile was shown as such before this look, or takes the number
         // out after it.
-        if self.order(order).is_none_or(|order| order.closed_at.is_some()) {
+        if self.orders.pin().get(&order).is_none_or(|order| order.closed_at.is_some()) {
             self.opened.pin().remove(&order);
         }
     }
