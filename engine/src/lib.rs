@@ -19,6 +19,7 @@ mod engine;
 pub mod event;
 pub mod grid;
 pub mod group;
+pub mod holders;
 pub mod ids;
 pub mod limits;
 pub mod money;

@@ -20,6 +20,7 @@ use crate::book::Book;
 use crate::books::Books;
 use crate::callbacks::Callbacks;
 use crate::event::{ClosedDay, Epoch, LedgerTerms, ProviderKind, ProviderWord};
+use crate::holders::NumberHolders;
 use crate::ids::{
     AccountId, CarrierId, KeyId, LoadId, OfferId, OrderId, Product, ProviderId, RailId, Seq, Token,
 };
@@ -62,7 +63,7 @@ pub struct State {
     pub(crate) orders: Table<OrderId, Order>,
     pub(crate) purchases: BTreeMap<(ProviderId, Box<str>), OrderId>,
     /// Orders in memory by their number of own stock: a number is sold again after a refund.
-    pub(crate) holders: BTreeSet<(ProviderId, Token, OrderId)>,
+    pub(crate) holders: NumberHolders,
     /// What numbers of own stock received for orders that have left memory.
     pub(crate) seen: BTreeMap<(ProviderId, Token), Seen>,
     /// The same numbers by age.
@@ -245,8 +246,8 @@ impl State {
         provider: ProviderId,
         number: Token,
     ) -> impl Iterator<Item = &Order> {
-        let all = (provider, number, OrderId(0))..=(provider, number, OrderId(u64::MAX));
-        self.holders.range(all).filter_map(|(.., id)| self.orders.get(*id))
+        let of_provider = self.holders.of(number).filter(move |(known, _)| *known == provider);
+        of_provider.filter_map(|(_, id)| self.orders.get(id))
     }
 
     /// True if a number of own stock received a message, for an order in memory or before.

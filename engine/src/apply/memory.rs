@@ -63,7 +63,7 @@ impl State {
             self.forget_upstream(id);
             assert!(order.state.is_closed() && order.status != OrderStatus::Escrow);
             if let Some(assignment) = order.assignment {
-                self.holders.remove(&(order.provider, assignment.token, id));
+                self.holders.remove(assignment.token, order.provider, id);
                 self.purchases.remove(&(order.provider, assignment.external_id));
             }
         }

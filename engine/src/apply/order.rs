@@ -162,7 +162,7 @@ impl State {
             let pool = self.pools.get_mut(offer).expect("an own offer has a pool");
             let sold = assignment.stock();
             assert!(sold.is_some() && pool.next.pop_front() == sold, "the pool's first is sold");
-            self.holders.insert((provider, assignment.token, id));
+            self.holders.insert(assignment.token, provider, id);
         } else {
             let key = (provider, assignment.external_id.clone());
             assert_eq!(self.purchases.insert(key, id), None, "a purchase serves one order");

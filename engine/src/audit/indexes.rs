@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::event::ProviderKind;
+use crate::holders::NumberHolders;
 use crate::order::Order;
 use crate::state::State;
 
@@ -53,12 +54,12 @@ fn times(state: &State) -> bool {
 }
 
 fn numbers(state: &State) -> bool {
-    let (mut holders, mut purchases) = (BTreeSet::new(), BTreeMap::new());
+    let (mut holders, mut purchases) = (NumberHolders::default(), BTreeMap::new());
     for order in state.orders.values() {
         let Some(given) = &order.assignment else { continue };
         match state.providers[order.provider].kind {
             ProviderKind::Own => {
-                holders.insert((order.provider, given.token, order.id));
+                holders.insert(given.token, order.provider, order.id);
             }
             ProviderKind::Driven => {
                 purchases.insert((order.provider, given.external_id.clone()), order.id);
@@ -209,7 +210,11 @@ mod tests {
             ("a deadline of no order", |state| state.deadlines.insert((Time(9), OrderId(9)))),
             ("a deadline", |state| state.deadlines.pop_first().is_some()),
             ("an end", |state| state.closed.pop_first().is_some()),
-            ("a holder", |state| state.holders.pop_first().is_some()),
+            ("a holder", |state| {
+                let own = state.orders.values().find(|order| order.provider == OWN);
+                let own = own.and_then(|order| Some((order.assignment.as_ref()?.token, order.id)));
+                own.map(|(token, id)| state.holders.remove(token, OWN, id)).is_some()
+            }),
             ("a purchase", |state| state.purchases.pop_first().is_some()),
             ("another's purchase", |state| {
                 state.purchases.values_mut().map(|id| *id = OrderId(1)).count() > 0

@@ -382,7 +382,7 @@ impl Rebuilt {
             ProviderKind::Own => {
                 let held = assignment.stock().is_some_and(|number| number.load <= self.seen.load);
                 check(held, || format!("order {id} has a number of no load"))?;
-                state.holders.insert((order.provider, assignment.token, id));
+                state.holders.insert(assignment.token, order.provider, id);
                 if order.closed_at.is_some() {
                     return Ok(());
                 }

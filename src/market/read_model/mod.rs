@@ -27,6 +27,7 @@ use nexnum_engine::event::{
     AccountEvent, CallbackEvent, Event, MemoryEvent, OfferEvent, ProviderKind, Scope, SealKeyEvent,
 };
 use nexnum_engine::group::Recorded;
+use nexnum_engine::holders::NumberHolders;
 use nexnum_engine::ids::{
     AccountId, KeyId, LoadId, Number, OrderId, OrderNumber, ProviderId, Seq, Token,
 };
@@ -110,7 +111,7 @@ pub struct ReadModel {
     awaiting: Mutex<Vec<OrderId>>,
     /// Orders by what stands for their numbers, to find where a message belongs, and whether a number
     /// is taken.
-    held: Mutex<BTreeSet<(Token, ProviderId, OrderId)>>,
+    held: Mutex<NumberHolders>,
     /// Orders by what their provider calls the purchase.
     purchases: HashMap<(ProviderId, Box<str>), OrderId>,
     closed: Mutex<BTreeSet<(Time, OrderId)>>,
@@ -262,7 +263,7 @@ impl ReadModel {
             };
         }
         if let Some(assignment) = &order.assignment {
-            self.held.lock().insert((assignment.token, order.provider, id));
+            self.held.lock().insert(assignment.token, order.provider, id);
         }
         match self.directory.kind(order.provider) {
             Some(ProviderKind::Own) => {
@@ -315,7 +316,7 @@ impl ReadModel {
                 && let Some(assignment) = &order.assignment
             {
                 self.upstream.leave(id, order.provider);
-                self.held.lock().remove(&(assignment.token, order.provider, id));
+                self.held.lock().remove(assignment.token, order.provider, id);
                 let key = (order.provider, assignment.external_id.clone());
                 self.purchases.pin().remove(&key);
             }
@@ -456,18 +457,14 @@ impl ReadModel {
     #[must_use]
     pub fn holders(&self, provider: ProviderId, number: Token) -> Vec<OrderId> {
         let held = self.held.lock();
-        let all = (number, provider, OrderId(0))..=(number, provider, OrderId(u64::MAX));
-        held.range(all).map(|(.., order)| *order).collect()
+        let of_provider = held.of(number).filter(|(known, _)| *known == provider);
+        of_provider.map(|(_, order)| order).collect()
     }
 
     /// The same, whichever provider the number is of.
     #[must_use]
     pub fn all_holders(&self, number: Token) -> Vec<OrderId> {
-        let held = self.held.lock();
-        let (first, last) =
-            ((ProviderId(0), OrderId(0)), (ProviderId(u16::MAX), OrderId(u64::MAX)));
-        let all = (number, first.0, first.1)..=(number, last.0, last.1);
-        held.range(all).map(|(.., order)| *order).collect()
+        self.held.lock().of(number).map(|(_, order)| order).collect()
     }
 
     /// Waits until `done` holds of the order, at most `wait`; gives it as it stands then.
