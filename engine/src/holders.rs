@@ -141,8 +141,9 @@ mod tests {
         let mut x = 7u64;
         for _ in 0..20_000 {
             x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            // Few tokens, some in one table.
-            let token = Token((x >> 40) % 97 * 0x0101_0000_0000);
+            // Few tokens, many in each of four tables, which differ in high and in low bits.
+            let n = (x >> 40) % 97;
+            let token = Token(((n % 4) << 32) | ((n / 4) << 57) | (n / 8));
             let (provider, order) = (ProviderId((x >> 50) as u16 % 3), OrderId((x >> 55) % 5));
             if x >> 63 == 0 {
                 holders.insert(token, provider, order);

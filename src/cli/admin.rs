@@ -304,10 +304,10 @@ impl Server {
         body: Option<Value>,
     ) -> Result<Value, RemoteError> {
         let key = remote::given(self.admin_key.as_deref(), KEY_ENV).ok_or(NO_KEY)?;
-        let (path, is_change) = (format!("/api/admin/{path}"), method != Method::GET);
+        let path = format!("/api/admin/{path}");
         remote::ask(self.url.as_deref(), &path, &key, |client, url| {
             let request = client.request(method, url);
-            let reason = self.reason.as_deref().filter(|_| is_change).map(remote::percent_encoded);
+            let reason = self.reason.as_deref().map(remote::percent_encoded);
             let request = reason.into_iter().fold(request, |it, text| it.header("x-reason", text));
             match body {
                 Some(body) => request.json(&body),

@@ -28,8 +28,8 @@ pub(super) struct HeldLoads {
     /// How many loads have come. Who looks at a load notes this: the order of looks between two
     /// loads that come decides nothing, and a look writes to memory that others read only once.
     came: AtomicU64,
-    /// Held while a load comes.
-    coming: Mutex<()>,
+    /// How many numbers there are; held while a load comes.
+    numbers: Mutex<usize>,
     numbers_max: usize,
 }
 
@@ -42,8 +42,8 @@ struct Held {
 
 impl Default for HeldLoads {
     fn default() -> Self {
-        let (held, came, coming) = (HashMap::new(), AtomicU64::new(0), Mutex::default());
-        Self { held, came, coming, numbers_max: HELD_MAX }
+        let (held, came, numbers) = (HashMap::new(), AtomicU64::new(0), Mutex::default());
+        Self { held, came, numbers, numbers_max: HELD_MAX }
     }
 }
 
@@ -71,10 +71,16 @@ impl HeldLoads {
 
     /// Keeps a load, and lets those go that are over the bound and were looked at longest ago.
     pub(super) fn keep(&self, id: LoadId, numbers: Load) {
-        let _coming = self.coming.lock();
+        let mut count = self.numbers.lock();
         let came = self.came.fetch_add(1, Ordering::Relaxed) + 1;
         let held = self.held.pin();
-        held.insert(id, Held { numbers, looked_at: AtomicU64::new(came) });
+        *count += numbers.len();
+        let before = held.insert(id, Held { numbers, looked_at: AtomicU64::new(came) });
+        *count -= before.map_or(0, |load| load.numbers.len());
+        // Seldom: to look at all of them takes as long as they are many.
+        if *count <= self.numbers_max {
+            return;
+        }
         let mut loads: Vec<_> = held
             .iter()
             .map(|(id, load)| (load.looked_at.load(Ordering::Relaxed), *id, load.numbers.len()))
@@ -87,6 +93,7 @@ impl HeldLoads {
         for (_, id, len) in loads {
             if room == 0 {
                 held.remove(&id);
+                *count -= len;
             }
             room = room.saturating_sub(len);
         }
@@ -130,5 +137,13 @@ mod tests {
         assert!(loads.get(LoadId(4)).is_none());
         loads.keep(LoadId(6), load(1));
         assert_eq!(are_there(), [5, 6]);
+        let counted = || {
+            let held = loads.held.pin();
+            held.iter().map(|(_, load)| load.numbers.len()).sum::<usize>()
+        };
+        assert_eq!(*loads.numbers.lock(), counted());
+        // The same one again: it was read by two at once.
+        loads.keep(LoadId(6), load(1));
+        assert_eq!(*loads.numbers.lock(), counted());
     }
 }

@@ -4,7 +4,8 @@
 //! Promises: a command has the number of its caller's address before it is sent; what a read records
 //! gets it beside the answer. An address is in clear in memory alone. A number that is not to be had
 //! keeps nothing from being carried out: the head then does not record the address, and the account's
-//! callers are not numbered for a while. Leaves to others: what a proxy in front hides.
+//! callers are not numbered for a while, which is logged; nor are more than some new ones an hour.
+//! Leaves to others: what a proxy in front hides.
 
 use std::net::IpAddr;
 
@@ -15,7 +16,7 @@ use nexnum_engine::sealed::{KeyOwner, Purpose};
 use nexnum_storage::lookup_key::LookedUp;
 
 use super::{Market, Refused};
-use crate::network;
+use crate::{clock, network};
 
 impl Market {
     /// The number of a caller's address, which gets one now if it has none; `None` if it gets none.
@@ -36,10 +37,15 @@ impl Market {
         let number = match self.read_model.address(account, digest) {
             Some(number) => number,
             None if self.addresses.is_paused(account) => return None,
+            None if !self.addresses.may_ask(account, clock::monotonic_ns()) => {
+                tracing::warn!(%account, "callers' addresses are not recorded: too many are new");
+                self.addresses.pause(account);
+                return None;
+            }
             None => match self.number_new(account, digest, &text).await {
                 Ok(number) => number,
                 Err(refused) => {
-                    tracing::debug!(%account, ?refused, "a caller's address is not recorded");
+                    tracing::warn!(%account, ?refused, "callers' addresses are not recorded for 5 s");
                     self.addresses.pause(account);
                     return None;
                 }

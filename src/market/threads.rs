@@ -81,14 +81,7 @@ pub fn start(opened: Opened, sealing: Sealing, policy: Policy, snapshot_every: u
     // can be bought.
     let (clock, archived, metrics) = (opened.clock, Arc::default(), Metrics::default());
     clock.advance_to(opened.last_at);
-    let publish = {
-        let (read_model, loads) = (Arc::clone(&read_model), Arc::clone(&loads));
-        move |change: Change| {
-            grid_follower.publish(&change);
-            loads.publish(&change);
-            read_model.publish(&change);
-        }
-    };
+    let publish = publisher(grid_follower, &loads, &read_model);
     let attention = Attention::open(&clock, opened.folder.path());
     let supervisor = Supervisor::new(&attention);
     let setup = SequencerSetup {
@@ -137,6 +130,20 @@ pub fn start(opened: Opened, sealing: Sealing, policy: Policy, snapshot_every: u
     };
     let threads = Threads { folder, reader, follower, sequencer, snapshots };
     Started { market, under_way, threads }
+}
+
+/// What shows a commit to readers.
+fn publisher(
+    grid_follower: GridFollower,
+    loads: &Arc<HeldLoads>,
+    read_model: &Arc<ReadModel>,
+) -> impl FnMut(Change) + Send + 'static {
+    let (loads, read_model) = (Arc::clone(loads), Arc::clone(read_model));
+    move |change: Change| {
+        grid_follower.publish(&change);
+        loads.publish(&change);
+        read_model.publish(&change);
+    }
 }
 
 fn public_ids(state: &State) -> Arc<PublicIds> {

@@ -131,6 +131,7 @@ impl Folder {
                 return Err(StorageError::AlreadyExists { path: self.path.clone() });
             }
         }
+        // First, so that its name is durable with those of the files.
         fs::create_dir(self.snapshots()).map_err(failed)?;
         let id = LedgerId::draw()?;
         let (key, drawn) = match key {

@@ -110,7 +110,8 @@ fn document(specs: &[RouteSpec]) -> Document {
 }
 
 const ABOUT: &str = "\
-An amount of money is a decimal string, an id is a decimal string, a moment is RFC 3339 in UTC.
+An amount of money is a decimal string, a moment is RFC 3339 in UTC. An id is a string: keep it as it \
+is, whatever it looks like.
 
 **Keys.** A request has its API key in `Authorization: Bearer KEY` or in `X-API-Key: KEY`, not in \
 both. A customer's key opens `/api/v1`, an operator's key opens `/api/admin`. If the server limits \
