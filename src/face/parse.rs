@@ -4,7 +4,7 @@ use nexnum_engine::catalog::Catalog;
 use nexnum_engine::ids::{AccountId, CountryId, Number, OrderId, ServiceId};
 use nexnum_engine::money::{Micros, ParseMoneyError};
 
-use crate::http::{Call, Problem};
+use crate::http::{Call, Problem, query};
 use crate::message::number as written;
 use crate::public_id::{NoId, PublicIds};
 
@@ -119,8 +119,7 @@ pub(super) fn carrier_name(name: Option<&str>) -> Option<&str> {
 /// A note of a buyer; absent is none.
 pub(super) fn note(text: Option<&str>, field: &'static str) -> Result<Option<Box<str>>, Problem> {
     let Some(text) = text else { return Ok(None) };
-    let len = text.chars().take(NOTE_CHARS_MAX + 1).count();
-    if !(1..=NOTE_CHARS_MAX).contains(&len) || text.contains(char::is_control) {
+    if !query::is_line(text, NOTE_CHARS_MAX) {
         let rule = "must be 1 to 100 characters without control characters";
         return Err(Problem::invalid_field(field, rule));
     }

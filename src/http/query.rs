@@ -155,6 +155,13 @@ fn shown(name: &str) -> String {
     name.chars().take(64).collect()
 }
 
+/// Whether a text has 1 to so many characters, and no control characters.
+#[must_use]
+pub fn is_line(text: &str, chars_max: usize) -> bool {
+    let len = text.chars().take(chars_max + 1).count();
+    (1..=chars_max).contains(&len) && !text.contains(char::is_control)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

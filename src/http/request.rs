@@ -187,11 +187,7 @@ impl Call {
     pub fn reason(&self) -> Result<Option<Cow<'_, str>>, Problem> {
         let Some(value) = single(self.headers(), &X_REASON, "X-Reason")? else { return Ok(None) };
         let text = value.to_str().ok().and_then(|text| query::decode(text, Plus::IsPlus));
-        let fits = |text: &Cow<'_, str>| {
-            let len = text.chars().take(REASON_CHARS_MAX + 1).count();
-            (1..=REASON_CHARS_MAX).contains(&len) && !text.contains(char::is_control)
-        };
-        match text.filter(fits) {
+        match text.filter(|text| query::is_line(text, REASON_CHARS_MAX)) {
             Some(text) => Ok(Some(text)),
             None => Err(Problem::invalid_header(
                 "X-Reason",

@@ -185,6 +185,22 @@ impl Sealing {
         key.open(&self.place(purpose, order), value).map(Some)
     }
 
+    /// As [`Sealing::open_held`], of what is shown as forgotten where it does not open, too: the
+    /// ledger's checks leave that to a key that was exchanged. It is logged, with `what` it is.
+    #[must_use]
+    pub fn open_shown(
+        &self,
+        purpose: Purpose,
+        order: Option<OrderId>,
+        value: &SealedValue,
+        what: impl fmt::Display,
+    ) -> Option<SecretBytes> {
+        self.open_held(purpose, order, value).unwrap_or_else(|error| {
+            tracing::error!(%error, "{what} does not open");
+            None
+        })
+    }
+
     /// Opens a value; `None` if its key was destroyed.
     ///
     /// # Errors

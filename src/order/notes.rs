@@ -46,11 +46,8 @@ fn open(
     value: &SealedValue,
 ) -> Option<Box<str>> {
     // It was sealed before the order had an id.
-    let opened = sealing.open_held(purpose, None, value);
-    let opened = opened.unwrap_or_else(|error| {
-        tracing::error!(order = %order.id, %error, "what a buyer noted does not open");
-        None
-    })?;
+    let what = format_args!("a note on order {}", order.id);
+    let opened = sealing.open_shown(purpose, None, value, what)?;
     std::str::from_utf8(opened.expose()).ok().map(Into::into)
 }
 

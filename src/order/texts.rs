@@ -39,15 +39,9 @@ impl Texts {
 fn open(sealing: &Sealing, order: OrderId, message: &Message) -> Option<Said> {
     let mut whole: Option<Said> = None;
     for part in &message.said {
-        let opened = sealing.open_held(Purpose::Message, Some(order), &part.sealed);
-        let said = match opened {
-            Ok(opened) => Said::from_bytes(opened?.expose()),
-            Err(error) => {
-                // The ledger's checks leave this to a key that was exchanged.
-                tracing::error!(%order, message = %message.id, %error, "a message does not open");
-                None
-            }
-        }?;
+        let what = format_args!("message {} of order {order}", message.id);
+        let opened = sealing.open_shown(Purpose::Message, Some(order), &part.sealed, what)?;
+        let said = Said::from_bytes(opened.expose())?;
         match &mut whole {
             Some(whole) => whole.complete(said),
             None => whole = Some(said),
@@ -59,9 +53,5 @@ fn open(sealing: &Sealing, order: OrderId, message: &Message) -> Option<Said> {
 /// The body of a callback; `None` once it is forgotten.
 #[must_use]
 pub fn callback_body(sealing: &Sealing, callback: &Callback) -> Option<SecretBytes> {
-    let opened = sealing.open_held(Purpose::CallbackBody, None, &callback.sealed);
-    opened.unwrap_or_else(|error| {
-        tracing::error!(%error, "a callback's body does not open");
-        None
-    })
+    sealing.open_shown(Purpose::CallbackBody, None, &callback.sealed, "a callback's body")
 }
