@@ -48,9 +48,10 @@ pub(super) const GET: Operation = Operation::new(
      without a key: give both to whom you want to prove the order. The records of a day that is not \
      closed yet have no `proof`: ask again once its root is published, soon after midnight UTC.\n\n\
      A receipt proves that what it shows was recorded when it says. It has the messages of the \
-     order, the number if a provider gave it, your reference, and what the number cost the market; of \
-     other orders it has hashes alone, and of the end user nothing that can be read. A message that came after the order's end is not in it, nor what is past \
-     its time and forgotten.",
+     order, the number if a provider gave it, your reference, and what the number cost the \
+     market; of other orders it has hashes alone, and of the end user nothing that can be read. A \
+     message that came after the order's end is not in it, nor what is past its time and \
+     forgotten.",
 )
 .path(&[orders::ID])
 .problems(&[Code::InternalError, Code::Overloaded]);
