@@ -91,6 +91,7 @@ impl Market {
                     cost,
                     price,
                     numbers,
+                    others: Vec::new(),
                 }));
             }
         }
@@ -126,7 +127,7 @@ impl Market {
             max_price: None,
             routing: Routing::default(),
             timings: TIMINGS,
-            idempotency: Some(Idempotency { key: digest(self.placed), fingerprint: 1 }),
+            idempotency: Some(Idempotency { key: digest(self.placed), fingerprint: 1 }.into()),
             notes: None,
         })
     }

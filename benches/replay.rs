@@ -120,6 +120,7 @@ impl Writer {
                 cost,
                 price,
                 numbers,
+                others: Vec::new(),
             }));
         }
     }
@@ -140,7 +141,7 @@ impl Writer {
             max_price: None,
             routing: Routing::default(),
             timings: TIMINGS,
-            idempotency: Some(Idempotency { key: digest(number), fingerprint: 1 }),
+            idempotency: Some(Idempotency { key: digest(number), fingerprint: 1 }.into()),
             notes: None,
         }));
         let message = message(digest(number), ["Telegram", "Telegram code 12345", "12345"]);

@@ -38,6 +38,7 @@ struct Counters {
     callbacks_refused_unkept: Family<Provider, Counter>,
     shown_unnoted: Counter,
     days_forgotten: Counter,
+    retokened: Counter,
     day_closed: Gauge,
 }
 
@@ -77,6 +78,7 @@ impl Default for Counters {
             callbacks_refused_unkept: Family::default(),
             shown_unnoted: Counter::default(),
             days_forgotten: Counter::default(),
+            retokened: Counter::default(),
             day_closed: Gauge::default(),
         }
     }
@@ -127,6 +129,11 @@ impl Metrics {
         self.0.days_forgotten.inc();
     }
 
+    /// So many numbers got tokens under a newer key.
+    pub fn retokened(&self, count: u32) {
+        self.0.retokened.inc_by(count.into());
+    }
+
     /// A buyer was shown a message, and there was no room to note it.
     pub fn shown_unnoted(&self) {
         self.0.shown_unnoted.inc();
@@ -140,18 +147,15 @@ impl Metrics {
     /// Puts all of them on a page that is about to be written. The format adds `_total` to
     /// counters and a full stop to each explanation.
     pub fn register(&self, page: &mut Registry) {
+        self.register_traffic(page);
         let Counters {
+            day_closed,
             commit_seconds,
             commit_batch_events,
-            poll_look_seconds,
-            provider_requests,
-            provider_overcharges,
-            callbacks,
-            callbacks_refused,
-            callbacks_refused_unkept,
             shown_unnoted,
             days_forgotten,
-            day_closed,
+            retokened,
+            ..
         } = &*self.0;
         page.register(
             "nexnum_day_closed_seconds",
@@ -168,6 +172,34 @@ impl Metrics {
             "Events in a committed batch",
             commit_batch_events.clone(),
         );
+        page.register(
+            "nexnum_shown_unnoted",
+            "Answers that showed a message for the first time and could not be noted in the ledger",
+            shown_unnoted.clone(),
+        );
+        page.register(
+            "nexnum_days_forgotten",
+            "Days whose messages, callbacks and numbers were forgotten",
+            days_forgotten.clone(),
+        );
+        page.register(
+            "nexnum_numbers_retokened",
+            "Numbers that got a token under a newer key",
+            retokened.clone(),
+        );
+    }
+
+    /// Those of calls to providers and of callbacks.
+    fn register_traffic(&self, page: &mut Registry) {
+        let Counters {
+            poll_look_seconds,
+            provider_requests,
+            provider_overcharges,
+            callbacks,
+            callbacks_refused,
+            callbacks_refused_unkept,
+            ..
+        } = &*self.0;
         page.register(
             "nexnum_poll_look_seconds",
             "Seconds that a look at the schedules of polls takes",
@@ -197,16 +229,6 @@ impl Metrics {
             "nexnum_callbacks_refused_unkept",
             "Refused callbacks that found no room to be kept, or made room for newer ones",
             callbacks_refused_unkept.clone(),
-        );
-        page.register(
-            "nexnum_shown_unnoted",
-            "Answers that showed a message for the first time and could not be noted in the ledger",
-            shown_unnoted.clone(),
-        );
-        page.register(
-            "nexnum_days_forgotten",
-            "Days whose messages, callbacks and numbers were forgotten",
-            days_forgotten.clone(),
         );
     }
 }

@@ -113,6 +113,16 @@ impl NumberHolders {
         self.len -= usize::from(was_there);
     }
 
+    /// Moves the orders on a number from one token to another, and gives them.
+    pub fn rename(&mut self, old: Token, new: Token) -> Vec<(ProviderId, OrderId)> {
+        let moved: Vec<_> = self.of(old).collect();
+        for (provider, order) in &moved {
+            self.remove(old, *provider, *order);
+            self.insert(new, *provider, *order);
+        }
+        moved
+    }
+
     /// The orders on a number, each with its provider: by provider, oldest first.
     pub fn of(&self, token: Token) -> impl Iterator<Item = (ProviderId, OrderId)> {
         self.tables[table_of(token)].get(&token).into_iter().flat_map(HeldBy::rows)

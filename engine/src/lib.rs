@@ -35,5 +35,6 @@ pub mod snapshot;
 pub mod state;
 mod table;
 pub mod time;
+pub mod under_keys;
 
 pub use engine::Engine;

@@ -28,6 +28,13 @@ impl SealKeys {
         self.by_owner.range(all).map(|(_, handle)| *handle)
     }
 
+    /// The newest key that tokens and digests are made under.
+    pub(crate) fn newest_lookup(&self) -> Option<(KeyOwner, KeyHandle)> {
+        let all = (KeyOwner::Lookup(0), KeyHandle(0))
+            ..=(KeyOwner::Lookup(u32::MAX), KeyHandle(u128::MAX));
+        self.by_owner.range(all).next_back().copied()
+    }
+
     /// All keys that live, by handle.
     pub fn iter(&self) -> impl Iterator<Item = (KeyHandle, KeyOwner)> {
         self.living.iter().map(|(handle, owner)| (*handle, *owner))

@@ -60,8 +60,8 @@ pub enum KeyOwner {
     Load(OfferId),
     /// The number of a rental, by its order.
     Rental(OrderId),
-    /// None: the key makes what numbers and texts are found by, from this quarter on.
-    /// Quarters are those of UTC, counted from 1970-01-01.
+    /// None: the key makes what numbers and texts are found by, from the day after this one on, or at
+    /// once if there is no other. Days are those of UTC, counted from 1970-01-01.
     Lookup(u32),
 }
 

@@ -31,6 +31,7 @@ use crate::replies::{Replies, StoredReply};
 use crate::seal_keys::SealKeys;
 use crate::table::{Aged, Table};
 use crate::time::Time;
+use crate::under_keys::UnderKeys;
 
 /// The state. Equal states have equal hashes (`audit::state_hash`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -256,6 +257,26 @@ impl State {
         let seen = self.seen.get(&(provider, number));
         seen.is_some_and(|seen| seen.digests.contains(&digest))
             || holders.any(|order| order.has_message(digest))
+    }
+
+    /// Providers whose numbers are own stock.
+    pub(crate) fn own_providers(&self) -> impl Iterator<Item = ProviderId> {
+        let own = self.providers.iter().filter(|(_, provider)| provider.kind == ProviderKind::Own);
+        own.map(|(id, _)| id)
+    }
+
+    /// Whether a number has this token here.
+    pub(crate) fn knows_token(&self, token: Token) -> bool {
+        self.holders.of(token).next().is_some()
+            || self.offers_with(token).next().is_some()
+            || self.own_providers().any(|own| self.seen.contains_key(&(own, token)))
+    }
+
+    /// The token of a number: the one that it has here, or that under the key in use. So a number has
+    /// one token in all tables, also while new ones are put in place of old ones.
+    pub(crate) fn known_token(&self, tokens: &UnderKeys<Token>) -> Token {
+        let is_known = |token: &&Token| !tokens.others.is_empty() && self.knows_token(**token);
+        *tokens.iter().find(is_known).unwrap_or(&tokens.current)
     }
 
     /// The offers that hold a number of own stock, by id.

@@ -118,7 +118,8 @@ fn a_pulse_retires_few_at_once_and_the_next_goes_on() {
     let mut end = START;
     for id in 1..=count {
         let Command::PlaceOrder(mut place) = order(TERMS, Micros(50)) else { unreachable!() };
-        place.idempotency = Some(Idempotency { key: u128::MAX / u128::from(id), fingerprint: 1 });
+        let key = u128::MAX / u128::from(id);
+        place.idempotency = Some(Idempotency { key, fingerprint: 1 }.into());
         both(end, &Command::PlaceOrder(place));
         let (order, reason) = (OrderId(u64::from(id)), FailReason::NoNumbers);
         both(end, &Command::FailOrder(FailOrder { order, attempt: 1, reason, ended: None }));

@@ -82,6 +82,13 @@ fn damaged(event: &Event, choice: u64) -> Option<Event> {
         Event::Memory(MemoryEvent::MessagesRemembered { order }) => order.0 = u64::MAX,
         Event::SealKey(SealKeyEvent::KeyMade { .. }) => return None,
         Event::SealKey(SealKeyEvent::KeyDestroyed { handle, .. }) => handle.0 = u128::MAX,
+        Event::SealKey(SealKeyEvent::Retokened { stock, orders }) => {
+            match (stock.first_mut(), orders.first_mut()) {
+                (Some(renamed), _) => renamed.old = Token(u64::MAX),
+                (None, Some(given)) => given.order.0 = u64::MAX,
+                (None, None) => return None,
+            }
+        }
     }
     Some(event)
 }

@@ -39,6 +39,7 @@ fn market() -> Recorded {
             cost: Micros(1),
             price: Micros(50),
             numbers,
+            others: Vec::new(),
         }));
     }
     for (offer, provider) in [(1, 1), (2, 2)] {
@@ -56,7 +57,7 @@ fn market() -> Recorded {
             max_price: None,
             routing: Routing::default(),
             timings: Timings { lifetime_ms: 60_000, min_cancel_age_ms: 0 },
-            idempotency: Some(Idempotency { key: u128::from(offer), fingerprint: 1 }),
+            idempotency: Some(Idempotency { key: u128::from(offer), fingerprint: 1 }.into()),
             notes: None,
         }));
     }

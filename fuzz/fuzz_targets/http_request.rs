@@ -17,6 +17,7 @@ use nexnum::http::request_id::RequestIds;
 use nexnum::http::{Server, ServerLimits, bind};
 use nexnum::keys;
 use nexnum::market::folder;
+use nexnum::market::sealing::SealedLoad;
 use nexnum::order::claim::Wish;
 use nexnum::server::config::Config;
 use nexnum::server::{self, Rooms, Running};
@@ -117,8 +118,9 @@ async fn fill(rooms: &Rooms) {
     execute(rooms, Deposit { account, payment, sealed: None }).await;
     let offers = vec![(product(rooms), CarrierId::ANY)];
     execute(rooms, ListOffers { provider: rooms.supply.own, offers }).await;
-    let numbers = rooms.market.seal_load(offer, numbers).await.expect("it has a key");
-    execute(rooms, LoadStock { offer, cost, price, numbers }).await;
+    let sealed = rooms.market.seal_load(offer, numbers).await.expect("it has a key");
+    let SealedLoad { numbers, others } = sealed;
+    execute(rooms, LoadStock { offer, cost, price, numbers, others }).await;
     let wish = Wish { product: product(rooms), carrier: CarrierId::ANY, limit: None };
     let placed =
         rooms.orders.place(&Origin::SYSTEM, account, wish.into()).await.expect("it is in stock");

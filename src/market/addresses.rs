@@ -46,6 +46,11 @@ impl CallerAddresses {
         numbers.insert((account, network), number);
     }
 
+    /// Forgets all: with a new key of digests each gets a number anew.
+    pub(super) fn begin_anew(&self) {
+        self.numbers.pin().clear();
+    }
+
     /// Whether a number of the account failed a moment ago.
     pub(super) fn is_paused(&self, account: AccountId) -> bool {
         self.paused.pin().get(&account).is_some_and(|until| clock::monotonic_ns() < *until)

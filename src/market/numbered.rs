@@ -33,7 +33,9 @@ impl Market {
         // 2. One that has a number already, in the ledger; or a new one, unless that failed a moment
         // ago.
         let text = network::shown(network);
-        let digest = self.sealing.lookup().digest(LookedUp::CallerAddress, &[text.as_bytes()]);
+        // The newest key: with its making all are numbered anew.
+        let lookups = self.sealing.lookups();
+        let digest = lookups.newest().digest(LookedUp::CallerAddress, &[text.as_bytes()]);
         let number = match self.read_model.address(account, digest) {
             Some(number) => number,
             None if self.addresses.is_paused(account) => return None,

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use nexnum_engine::activation::{Assignment, NumberPlace};
-use nexnum_engine::event::{Event, OfferEvent};
+use nexnum_engine::event::{Event, LoadedNumber, OfferEvent};
 use nexnum_engine::ids::{LoadId, Number, OrderId};
 use nexnum_engine::sealed::{Purpose, SealedValue};
 use nexnum_storage::{Reader, StorageError};
@@ -90,6 +90,21 @@ impl Numbers {
         Ok(number)
     }
 
+    /// The numbers of a load of own stock; none once they are forgotten.
+    ///
+    /// # Errors
+    /// [`NumberUnread`].
+    pub(super) fn of_load(&self, load: LoadId) -> Result<Vec<Number>, NumberUnread> {
+        let held = self.0.loads.get(load);
+        // Not kept where it is not: all are looked at, and those that are sold are in memory.
+        let loaded = held.map_or_else(|| self.look_up(load), Ok)?;
+        let mut numbers = Vec::with_capacity(loaded.len());
+        for LoadedNumber { sealed, .. } in &*loaded {
+            numbers.extend(self.open(None, sealed)?);
+        }
+        Ok(numbers)
+    }
+
     fn open(
         &self,
         order: Option<OrderId>,
@@ -115,16 +130,21 @@ impl Numbers {
         if let Some(load) = self.0.loads.get(id) {
             return Ok(load);
         }
+        let load = self.look_up(id)?;
+        self.0.loads.keep(id, Arc::clone(&load));
+        Ok(load)
+    }
+
+    /// A load out of the ledger, where it has to be.
+    fn look_up(&self, id: LoadId) -> Result<Load, NumberUnread> {
         let read = self.read_load(id).map_err(|error| {
             tracing::error!(load = %id, %error, "a load of own stock cannot be read");
             NumberUnread
         })?;
-        let load = read.ok_or_else(|| {
+        read.ok_or_else(|| {
             tracing::error!(load = %id, "a load of own stock is not in the ledger");
             NumberUnread
-        })?;
-        self.0.loads.keep(id, Arc::clone(&load));
-        Ok(load)
+        })
     }
 
     /// A load's numbers out of the ledger.

@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::Market;
 use super::sealing::SealingError;
 
+/// Days that a key of tokens and digests lives, at most.
+const LOOKUP_LIFE_MAX: u32 = 90;
+
 /// How long what is forgotten by days can be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -24,6 +27,12 @@ impl RetentionConfig {
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.messages_days.is_none()
+    }
+
+    /// Days that a key of tokens and digests lives: a quarter, or as long as what is found by them.
+    #[must_use]
+    pub fn lookup_life(&self) -> u32 {
+        self.messages_days.map_or(LOOKUP_LIFE_MAX, |days| days.get().min(LOOKUP_LIFE_MAX))
     }
 
     /// The first day, of those of UTC from 1970-01-01 on, of which anything can be read still;
@@ -83,5 +92,6 @@ mod tests {
         );
         assert_eq!(retention(30).first_kept(last), Some(70));
         assert_eq!(retention(4_000).first_kept(last), Some(0));
+        assert_eq!([0, 1, 30, 4_000].map(|days| retention(days).lookup_life()), [90, 1, 30, 90]);
     }
 }

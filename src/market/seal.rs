@@ -1,13 +1,14 @@
 //! Sealing what commands bring: under the key of its owner, which is made when it is needed first.
 
 use nexnum_engine::command::{DestroySealKey, Effect};
-use nexnum_engine::event::{DestroyReason, LoadedNumber};
+use nexnum_engine::event::DestroyReason;
 use nexnum_engine::group::Origin;
 use nexnum_engine::ids::{AccountId, Number, OfferId, OrderId, Token};
 use nexnum_engine::sealed::{KeyHandle, KeyOwner, Purpose, SealedValue};
+use nexnum_engine::under_keys::UnderKeys;
 
 use super::Market;
-use super::sealing::{RecordMade, SealingError};
+use super::sealing::{RecordMade, SealedLoad, SealingError};
 
 /// How long before its day a key is made.
 const PREPARED_MS: u64 = 60 * 60 * 1000;
@@ -34,8 +35,15 @@ impl Market {
         &self,
         offer: OfferId,
         numbers: Vec<Number>,
-    ) -> Result<Vec<LoadedNumber>, SealingError> {
-        self.sealing.seal_load(offer, numbers, self.record_made()).await
+    ) -> Result<SealedLoad, SealingError> {
+        let day = self.clock.now().day();
+        self.sealing.seal_load(offer, (numbers, day), self.record_made()).await
+    }
+
+    /// The tokens of a number.
+    #[must_use]
+    pub fn tokens(&self, number: Number) -> UnderKeys<Token> {
+        self.sealing.lookups().each(self.clock.now().day(), |key| key.token(number))
     }
 
     /// Destroys a key: its end is in the ledger before its file goes.
@@ -74,6 +82,14 @@ impl Market {
         Ok(())
     }
 
+    /// Makes the key of tokens and digests that is in use from the day after this one on.
+    ///
+    /// # Errors
+    /// [`SealingError`].
+    pub(super) async fn prepare_lookup(&self, day: u32) -> Result<(), SealingError> {
+        self.sealing.prepare(KeyOwner::Lookup(day), self.record_made()).await
+    }
+
     fn record_made(&self) -> RecordMade {
         let market = self.clone();
         Box::new(move |made| {
@@ -92,7 +108,7 @@ impl Market {
     ) -> Result<(Token, SealedValue), SealingError> {
         let digits = number.to_string();
         let sealed = self.seal_of_day(Purpose::Number, Some(order), digits.as_bytes()).await?;
-        Ok((self.sealing.token(number), sealed))
+        Ok((self.tokens(number).current, sealed))
     }
 
     /// Seals a text that is forgotten with this day.

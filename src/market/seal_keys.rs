@@ -6,8 +6,6 @@
 //! copy was put back, and of one that never got its event, under which nothing is sealed. Making
 //! keys, and when they end, is left to others.
 
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use nexnum_engine::command::{DestroySealKey, MakeSealKey};
 use nexnum_engine::event::DestroyReason;
 use nexnum_engine::sealed::{KeyHandle, KeyOwner};
@@ -112,19 +110,11 @@ fn make_lookup(opened: &mut Opened, at: Time) -> Result<(), BootError> {
     if opened.engine.state().seal_keys().iter().any(is_lookup) {
         return Ok(());
     }
-    let (handle, owner) = (draw_handle()?, KeyOwner::Lookup(quarter_of(at)));
+    let (handle, owner) = (draw_handle()?, KeyOwner::Lookup(at.day()));
     let keys = keys_of(&opened.folder, opened.ledger.id());
     keys.make(&opened.folder.read_master_key()?, handle, owner)?;
     let made = MakeSealKey { handle, owner }.into();
     write(&mut opened.engine, &mut opened.ledger, at, &[made])
-}
-
-/// The quarter of a moment: of UTC, counted from 1970-01-01.
-fn quarter_of(at: Time) -> u32 {
-    let moment = Timestamp::from_millisecond(at.0.cast_signed()).unwrap_or(Timestamp::UNIX_EPOCH);
-    let date = moment.to_zoned(TimeZone::UTC).date();
-    let quarters = 4 * (i32::from(date.year()) - 1970) + (i32::from(date.month()) - 1) / 3;
-    quarters.unsigned_abs()
 }
 
 /// Says in the ledger which keys are lost, makes the first lookup key, and destroys the file of every key that does not live.

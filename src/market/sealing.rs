@@ -10,6 +10,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use nexnum_engine::command::MakeSealKey;
 use nexnum_engine::event::LoadedNumber;
 use nexnum_engine::ids::{Number, OfferId, OrderId, Token};
@@ -26,6 +27,7 @@ use tokio::sync::Mutex;
 use super::boot_error::BootError;
 use super::folder::{self, Opened};
 use super::index_key;
+use super::lookups::{LivingLookup, Lookups};
 use super::refused::Refused;
 use crate::keys::{NoRandomness, random_bytes};
 
@@ -44,6 +46,9 @@ pub enum SealingError {
     /// No random bytes.
     #[error(transparent)]
     NoRandomness(#[from] NoRandomness),
+    /// A number.
+    #[error("a number cannot be read now, which is logged")]
+    NumberUnread,
     /// The thread that works with the key's file ended.
     #[error("the work on a sealing key's file was cut off")]
     CutOff,
@@ -68,6 +73,15 @@ pub(super) type RecordMade = Box<
     dyn FnOnce(MakeSealKey) -> Pin<Box<dyn Future<Output = Result<(), Refused>> + Send>> + Send,
 >;
 
+/// The numbers of a load, sealed.
+#[derive(Debug)]
+pub struct SealedLoad {
+    /// Each with its token under the key in use.
+    pub numbers: Vec<LoadedNumber>,
+    /// The tokens of all of them, for each other key that lives.
+    pub others: Vec<Box<[Token]>>,
+}
+
 /// What seals and opens.
 #[derive(Clone)]
 pub struct Sealing(Arc<Inner>);
@@ -82,8 +96,8 @@ struct Inner {
     /// Those of days and loads themselves, under which values are that many look at. There are as
     /// many as days in a retention, and loads of own stock.
     held: HashMap<KeyHandle, SealingKey>,
-    /// What numbers are found by.
-    lookup: LookupKey,
+    /// What numbers and texts are found by.
+    lookups: ArcSwap<Lookups>,
     /// Held while a key is made.
     making: Mutex<()>,
 }
@@ -109,8 +123,8 @@ impl Sealing {
         let index = index_key::of(&folder::secrets(folder)?, folder, state)?;
         let (ledger, master) = (opened.ledger.id(), folder.read_master_key()?);
         let keys = KeyFolder::at(&folder.keys(), ledger);
-        let (owners, held, mut lookup) = (HashMap::new(), HashMap::new(), None);
-        // By handle; of lookup keys the newest makes tokens.
+        let (owners, held, mut lookups) = (HashMap::new(), HashMap::new(), Vec::new());
+        let missing = || StorageError::Missing { path: folder.keys() };
         for (handle, owner) in state.seal_keys().iter() {
             owners.pin().insert(owner, handle);
             if is_held(owner)
@@ -118,15 +132,14 @@ impl Sealing {
             {
                 held.pin().insert(handle, key);
             }
-            if let KeyOwner::Lookup(quarter) = owner {
-                lookup = lookup.max(Some((quarter, handle)));
+            if let KeyOwner::Lookup(day) = owner {
+                let key = LookupKey::of(&keys.read(&master, handle)?.ok_or_else(missing)?);
+                lookups.push(LivingLookup { day, handle, key });
             }
         }
-        let missing = || StorageError::Missing { path: folder.keys() };
-        let (_, lookup) = lookup.ok_or_else(missing)?;
-        let lookup = LookupKey::of(&keys.read(&master, lookup)?.ok_or_else(missing)?);
+        let lookups = ArcSwap::from_pointee(Lookups::new(lookups).ok_or_else(missing)?);
         let making = Mutex::default();
-        Ok(Self(Arc::new(Inner { keys, ledger, master, index, owners, held, lookup, making })))
+        Ok(Self(Arc::new(Inner { keys, ledger, master, index, owners, held, lookups, making })))
     }
 
     /// The digest of a payment by its rail and its reference.
@@ -141,16 +154,10 @@ impl Sealing {
         &self.0.index
     }
 
-    /// The key of the digests that messages and requests are known by.
+    /// The keys of the digests that messages and requests are known by, and of numbers' tokens.
     #[must_use]
-    pub fn lookup(&self) -> &LookupKey {
-        &self.0.lookup
-    }
-
-    /// What stands for a number.
-    #[must_use]
-    pub fn token(&self, number: Number) -> Token {
-        self.0.lookup.token(number)
+    pub fn lookups(&self) -> Arc<Lookups> {
+        self.0.lookups.load_full()
     }
 
     /// The keys of the days before one, and which days.
@@ -166,6 +173,7 @@ impl Sealing {
     /// Destroys a key, whose end the ledger has by now: nothing opens under it from here on.
     pub(super) async fn destroy(&self, handle: KeyHandle) -> Result<(), SealingError> {
         self.0.held.pin().remove(&handle);
+        self.0.lookups.rcu(|lookups| lookups.without(handle));
         self.blocking(move |it| it.keys.destroy(handle)).await?;
         self.0.owners.pin().retain(|_, known| *known != handle);
         Ok(())
@@ -241,26 +249,28 @@ impl Sealing {
         self.key_of(owner, record).await.map(drop)
     }
 
-    /// Seals the numbers of a load of own stock under a key of their own, in their order.
+    /// Seals the numbers of a load of own stock under a key of their own, in their order; their tokens
+    /// are those of a day.
     ///
     /// # Errors
     /// [`SealingError`].
     pub(super) async fn seal_load(
         &self,
         offer: OfferId,
-        numbers: Vec<Number>,
+        (numbers, day): (Vec<Number>, u32),
         record: RecordMade,
-    ) -> Result<Vec<LoadedNumber>, SealingError> {
+    ) -> Result<SealedLoad, SealingError> {
         let key = self.key_of(KeyOwner::Load(offer), record).await?;
-        let (place, sealing) = (self.place(Purpose::Number, None), self.clone());
+        let (place, lookups) = (self.place(Purpose::Number, None), self.lookups());
         // Some tens of milliseconds for a full load.
         let sealed = tokio::task::spawn_blocking(move || {
             let seal = |number: Number| {
                 let digits = number.to_string();
                 let sealed = key.seal(&place, digits.as_bytes(), random_bytes()?)?;
-                Ok(LoadedNumber { token: sealing.token(number), sealed })
+                Ok(LoadedNumber { token: lookups.on(day).token(number), sealed })
             };
-            numbers.into_iter().map(seal).collect::<Result<_, SealingError>>()
+            let loaded = numbers.iter().copied().map(seal).collect::<Result<_, SealingError>>()?;
+            Ok(SealedLoad { numbers: loaded, others: lookups.other_tokens(day, &numbers) })
         });
         sealed.await.map_err(|_| SealingError::CutOff)?
     }
@@ -335,6 +345,10 @@ impl Sealing {
         // 3. Only now it may seal.
         if is_held(owner) {
             self.0.held.pin().insert(handle, key.clone());
+        }
+        if let KeyOwner::Lookup(day) = owner {
+            let living = LivingLookup { day, handle, key: LookupKey::of(&key) };
+            self.0.lookups.rcu(|lookups| lookups.with(living.clone()));
         }
         self.0.owners.pin().insert(owner, handle);
         Ok(key)

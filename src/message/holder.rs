@@ -106,7 +106,7 @@ mod tests {
             let (nonce, commitment, ciphertext) = ([1; 24], [2; 32], [3; 21].into());
             let sealed = SealedValue { handle, nonce, commitment, ciphertext };
             let numbers = vec![LoadedNumber { token: Token(15_551), sealed }];
-            run(LoadStock { offer, cost, price, numbers }.into());
+            run(LoadStock { offer, cost, price, numbers, others: Vec::new() }.into());
             let terms = Terms { offer, provider, price, cost };
             run(PlaceOrder {
                 account: AccountId(1),

@@ -129,6 +129,14 @@ pub fn first(parts: &Parts<'_>) -> u128 {
     }
 }
 
+/// The digest of a message under another key, of the same occurrence; `None` of one that has a digest
+/// of what is alike.
+pub fn under(parts: &Parts<'_>, digest: u128, other: &LookupKey) -> Option<u128> {
+    let own = first(parts);
+    let n = (0..OCCURRENCES_MAX).find(|n| occurrence(own, *n) == digest)?;
+    Some(occurrence(first(&Parts { key: other, ..*parts }), n))
+}
+
 /// The digest of a message that comes for the n-th time, from 0 on, as another one.
 fn occurrence(first: u128, n: u32) -> u128 {
     match n {

@@ -19,13 +19,18 @@ impl Orders {
     ) -> bool {
         let Some(assignment) = &order.assignment else { return false };
         let (market, now) = (&self.market, self.market.clock.now());
-        let others = market.read_model.all_holders(assignment.token).into_iter();
+        // Theirs may be another token.
+        let number = market.numbers.of(order.id, assignment);
+        let tokens = number.map_or(assignment.token.into(), |number| market.tokens(number));
+        let lookups = market.sealing.lookups();
+        let others = market.read_model.all_holders(&tokens).into_iter();
         let mut others =
             others.filter(|id| *id != order.id).filter_map(|id| Received::of(market, id));
         others.any(|other| {
             // An id is one message's at its provider alone.
             if parts.id.is_some() && other.provider == order.provider {
-                return received::at(&other, identity::first(parts)).is_some();
+                let its = Parts { key: lookups.on(other.placed_at.day()), ..*parts };
+                return received::at(&other, identity::first(&its)).is_some();
             }
             let came = came_alike(&other, parts, readable);
             came.is_some_and(|at| identity::is_anothers(parts, at, awaited, now))

@@ -17,12 +17,14 @@ use nexnum_engine::order::Order;
 use nexnum_engine::reject::Reject;
 use nexnum_engine::sealed::Purpose;
 use nexnum_engine::time::Time;
+use nexnum_engine::under_keys::UnderKeys;
 
 use super::arrived::{Arrived, arrival, polled, read, said, says};
 use super::received::{self, Received};
 use super::refusal::Refusal;
 use super::{Orders, misfit};
 use crate::market::Refused;
+use crate::market::lookups::Lookups;
 use crate::market::sealing::SealingError;
 use crate::market::sequencer::SendError;
 use crate::message::extract::Readable;
@@ -48,6 +50,13 @@ pub(super) struct Posted {
     /// When it came first: an order that was placed later is not its own. `None` if an operator
     /// says that it may be.
     pub came: Option<Time>,
+}
+
+/// A message's digest under its key, and under the others that live.
+fn under_keys(lookups: &Lookups, parts: &Parts<'_>, digest: u128) -> UnderKeys<u128> {
+    let others = lookups.but(parts.key);
+    let others = others.filter_map(|other| identity::under(parts, digest, other)).collect();
+    UnderKeys { current: digest, others }
 }
 
 /// What became of a message.
@@ -105,7 +114,8 @@ impl Orders {
         message: Arrived<'_>,
         callback: Option<CallbackId>,
     ) -> Result<Ingested, Refusal> {
-        let (parts, readable) = read(self.market.sealing.lookup(), &message);
+        let (lookups, today) = (self.market.sealing.lookups(), self.market.clock.now().day());
+        let (parts, readable) = read(lookups.on(today), &message);
         let mut refused = BTreeSet::new();
         loop {
             // 1. Whom it is for, and whether it has come before, to any buyer of the number.
@@ -136,7 +146,8 @@ impl Orders {
             // 2. The engine knows more: what came to the number before the orders in memory, or
             // a moment ago. The sender repeats what found no room: a callback does not wait.
             let said = said(parts.sender, &readable);
-            let message = self.incoming(order.id, digest, &said).await.map_err(Refused::from)?;
+            let digests = under_keys(&lookups, &parts, digest);
+            let message = self.incoming(order.id, digests, &said).await.map_err(Refused::from)?;
             let arrival = self.arrival(&order, MessageWay::Callback, (&parts, &readable));
             let command = IngestMessage { order: order.id, message, arrival, callback };
             match self.market.execute(origin, command).await {
@@ -206,7 +217,9 @@ impl Orders {
             let text = "the reply is about another number than was asked for";
             return Err(Unseen::Provider(ProviderError::new(ErrorKind::Unmapped, false, text)));
         }
-        let key = self.market.sealing.lookup();
+        // One key for all that comes to an order.
+        let lookups = self.market.sealing.lookups();
+        let key = lookups.on(asked.placed_at.day());
         let shown = report.messages.iter().map(|message| read(key, &polled(message)));
         let shown: Vec<_> = shown.filter(|(_, readable)| says(readable)).collect();
         let parts: Vec<_> = shown.iter().map(|(parts, _)| *parts).collect();
@@ -239,7 +252,8 @@ impl Orders {
             };
             let said = said(parts[at].sender, readable);
             let arrival = self.arrival(&order, look.way(), (&parts[at], readable));
-            self.ingest_polled(connected, &order, (digest, &said, arrival)).await?;
+            let digests = under_keys(&lookups, &parts[at], digest);
+            self.ingest_polled(connected, &order, (digests, &said, arrival)).await?;
         }
         Ok(report.state)
     }
@@ -308,7 +322,7 @@ impl Orders {
             received::partial(order, parts, readable).filter(|_| !order.state.is_closed());
         let Some(known) = lacking else { return Ok(()) };
         let said = said(parts.sender, readable);
-        let message = self.incoming(order.id, known.digest, &said).await;
+        let message = self.incoming(order.id, known.digest.into(), &said).await;
         let message = message.map_err(|_| Unseen::Busy)?;
         let until = self.market.clock.now().plus_ms(INGEST_MS);
         let command = CompleteMessage { order: order.id, message };
@@ -325,12 +339,13 @@ impl Orders {
         &self,
         connected: &Connected,
         order: &Order,
-        (digest, said, arrival): (u128, &Said, Arrival),
+        (digests, said, arrival): (UnderKeys<u128>, &Said, Arrival),
     ) -> Result<(), Unseen> {
+        let digest = digests.current;
         if order.messages.len() >= MESSAGES_MAX {
             return self.keep_over(connected, order, digest, said).await;
         }
-        let message = self.incoming(order.id, digest, said).await.map_err(|_| Unseen::Busy)?;
+        let message = self.incoming(order.id, digests, said).await.map_err(|_| Unseen::Busy)?;
         let command = IngestMessage { order: order.id, message, arrival, callback: None };
         match self.record(order, &command, self.market.clock.now().plus_ms(INGEST_MS)).await {
             Err(SendError::Busy | SendError::Stopped) => Err(Unseen::Busy),
@@ -351,7 +366,7 @@ impl Orders {
     async fn incoming(
         &self,
         order: OrderId,
-        digest: u128,
+        digest: UnderKeys<u128>,
         said: &Said,
     ) -> Result<Incoming, SealingError> {
         let bytes = said.to_bytes();
@@ -370,8 +385,8 @@ impl Orders {
 
     /// The orders in memory on a number, newest first.
     fn holders(&self, posted: Posted) -> Result<Vec<Received>, Refusal> {
-        let token = self.market.sealing.token(posted.number);
-        let holders = self.market.read_model.holders(posted.provider, token).into_iter().rev();
+        let tokens = self.market.tokens(posted.number);
+        let holders = self.market.read_model.holders(posted.provider, &tokens).into_iter().rev();
         let mut found = Vec::new();
         for order in holders.filter_map(|id| Received::of(&self.market, id)) {
             // A token only leads to a number: two may share one.

@@ -73,7 +73,7 @@ impl Orders {
         }
         // One number may be sold for several services, each of them once.
         let read_model = &self.market.read_model;
-        let holders = read_model.all_holders(self.market.sealing.token(number)).into_iter();
+        let holders = read_model.all_holders(&self.market.tokens(number)).into_iter();
         let is_taken = |other: &Order| {
             other.id != order.id && other.product == order.product && !other.state.is_closed()
         };
@@ -85,8 +85,8 @@ impl Orders {
     /// configuration are one account, each of them shows the purchases of both.
     pub(crate) fn has_purchase(&self, number: GivenNumber, external_id: &str) -> bool {
         let read_model = &self.market.read_model;
-        let token = number.read().map(|number| self.market.sealing.token(number));
-        let holders = token.map(|token| read_model.all_holders(token));
+        let tokens = number.read().map(|number| self.market.tokens(number));
+        let holders = tokens.map(|tokens| read_model.all_holders(&tokens));
         let mut holders = holders.into_iter().flatten().filter_map(|id| read_model.order(id));
         holders.any(|order| {
             order.assignment.as_ref().is_some_and(|it| *it.external_id == *external_id)

@@ -9,6 +9,7 @@ use nexnum_engine::group::{Idempotency, Made, Origin};
 use nexnum_engine::ids::{AccountId, OrderId};
 use nexnum_engine::order::Order;
 use nexnum_engine::reject::Reject;
+use nexnum_engine::under_keys::UnderKeys;
 
 use super::claim::{Claimed, Wish, claim, terms};
 use super::notes::Notes;
@@ -29,7 +30,7 @@ pub struct OrderRequest {
     /// What its buyer wants.
     pub wish: Wish,
     /// Its idempotency, where it has a key.
-    pub idempotency: Option<Idempotency>,
+    pub idempotency: Option<UnderKeys<Idempotency>>,
     /// What its buyer notes.
     pub notes: Notes,
 }
@@ -64,7 +65,7 @@ impl Orders {
         request: OrderRequest,
     ) -> Result<PlacedOrder, Refusal> {
         // 1. The order that the key stands for, or a new one.
-        let (id, replayed) = match request.idempotency {
+        let (id, replayed) = match &request.idempotency {
             None => self.place_once(origin, account, &request).await?,
             Some(used) => self.place_for_key(origin, account, used, &request).await?,
         };
@@ -85,13 +86,13 @@ impl Orders {
         self: &Arc<Self>,
         origin: &Origin,
         account: AccountId,
-        used: Idempotency,
+        used: &UnderKeys<Idempotency>,
         request: &OrderRequest,
     ) -> Result<(OrderId, bool), Refusal> {
         if let Some(order) = self.stored(account, used)? {
             return Ok((order, true));
         }
-        let _entered = self.in_flight.enter(account, used.key).ok_or(Refusal::InFlight)?;
+        let _entered = self.in_flight.enter(account, used.current.key).ok_or(Refusal::InFlight)?;
         // The first request may have been decided between the look and the entry.
         match self.stored(account, used)? {
             Some(order) => Ok((order, true)),
@@ -100,10 +101,16 @@ impl Orders {
     }
 
     /// The order that the key stands for, if it was used before.
-    fn stored(&self, account: AccountId, used: Idempotency) -> Result<Option<OrderId>, Refusal> {
-        match self.market.read_model.reply(account, used.key) {
+    fn stored(
+        &self,
+        account: AccountId,
+        used: &UnderKeys<Idempotency>,
+    ) -> Result<Option<OrderId>, Refusal> {
+        let read_model = &self.market.read_model;
+        let reply = |used: &Idempotency| Some((read_model.reply(account, used.key)?, *used));
+        match used.iter().find_map(reply) {
             None => Ok(None),
-            Some(reply) if reply.fingerprint == used.fingerprint => {
+            Some((reply, used)) if reply.fingerprint == used.fingerprint => {
                 let Made::Order(order) = reply.made;
                 Ok(Some(order))
             }
@@ -133,7 +140,7 @@ impl Orders {
                 terms: terms(&claim),
                 routing,
                 timings: self.own.timings,
-                idempotency: *idempotency,
+                idempotency: idempotency.clone(),
                 notes: notes.clone(),
             };
             match self.market.handle.ask_with(origin, order, claim).await? {

@@ -10,6 +10,7 @@ use nexnum_engine::reject::Reject;
 
 use super::Supply;
 use crate::market::Refused;
+use crate::market::sealing::SealedLoad;
 
 /// Numbers to put on sale.
 #[derive(Clone, Debug)]
@@ -68,7 +69,8 @@ impl Supply {
     /// The refusal; no number is added then.
     pub async fn load(&self, origin: &Origin, load: StockLoad) -> Result<Loaded, LoadRefusal> {
         // 1. Refused before its carrier is named and its offer is listed, which are events.
-        let tokens: Vec<_> = load.numbers.iter().map(|it| self.market.sealing.token(*it)).collect();
+        let tokens = load.numbers.iter().map(|it| self.market.tokens(*it).current);
+        let tokens: Vec<_> = tokens.collect();
         let numbers = load.numbers.clone();
         let refused = |refused| match refused {
             Refused::Rejected(Reject::DuplicateNumber(index)) => {
@@ -84,8 +86,9 @@ impl Supply {
         // 3. The numbers.
         let StockLoad { cost, price, .. } = load;
         let sealed = self.market.seal_load(offer, load.numbers).await.map_err(Refused::from)?;
-        let key = sealed.first().map(|number| number.sealed.handle);
-        let load = LoadStock { offer, cost, price, numbers: sealed };
+        let SealedLoad { numbers, others } = sealed;
+        let key = numbers.first().map(|number| number.sealed.handle);
+        let load = LoadStock { offer, cost, price, numbers, others };
         let loaded = self.market.execute(origin, load).await;
         if let (Err(Refused::Rejected(_) | Refused::Busy), Some(key)) = (&loaded, key)
             && let Err(error) = self.market.destroy_key(key, DestroyReason::Unused).await

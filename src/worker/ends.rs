@@ -377,7 +377,7 @@ mod tests {
         let (purpose, bytes) = (Purpose::Message, said.to_bytes());
         let sealed = orders.market.seal_of_day(purpose, Some(order.id), &bytes).await.unwrap();
         let said = SealedParts { has: said.has(), sealed };
-        let message = Incoming { digest: 1, said };
+        let message = Incoming { digest: 1.into(), said };
         let arrival = Arrival {
             way: MessageWay::Status,
             kind: MessageKind::Sms,

@@ -14,6 +14,7 @@ mod pace;
 mod pause;
 mod poll;
 mod reconcile;
+mod rotate;
 pub mod schedule;
 mod shown;
 mod sync;
@@ -73,6 +74,10 @@ impl Workers {
         let (orders, stopped) = (Arc::clone(&workers.orders), workers.stop.subscribe());
         workers.begin("forget", "", move |beat| {
             forget::run(Arc::clone(&orders), retention, stopped.clone(), beat)
+        });
+        let (orders, stopped) = (Arc::clone(&workers.orders), workers.stop.subscribe());
+        workers.begin("rotate", "", move |beat| {
+            rotate::run(Arc::clone(&orders), retention, stopped.clone(), beat)
         });
         let (orders, stopped) = (Arc::clone(&workers.orders), workers.stop.subscribe());
         workers

@@ -15,8 +15,9 @@ use nexnum_engine::event::{
     ClockJump, ClosedDay, Closing, Completion, DestroyReason, Epoch, Event, ForeignAmount,
     LedgerEvent, LedgerTerms, Leg, Legs, LoadedNumber, MemoryEvent, MessageIdentity, MessageKind,
     MessageWay, MoneyEvent, MoveKind, MoveReason, Moved, OfferEvent, OfferTerms, OrderEvent,
-    OrphanEnd, Payment, Placement, ProviderKind, ProviderWord, Receipt, Routing, Scope,
-    SealKeyEvent, ShownBy, SkipReason, SkippedAsk, SkippedAsks, Terms, UpstreamEnd, UpstreamEvent,
+    OrderToken, OrphanEnd, Payment, Placement, ProviderKind, ProviderWord, Receipt, Renamed,
+    Routing, Scope, SealKeyEvent, ShownBy, SkipReason, SkippedAsk, SkippedAsks, Terms, UpstreamEnd,
+    UpstreamEvent,
 };
 use nexnum_engine::group::{ActingFor, Actor, Idempotency, KeyUse, Made};
 use nexnum_engine::ids::{
@@ -325,6 +326,8 @@ structs! {
     StockNumber { token, load, index }
     OrderNotes { reference, end_user }
     LoadedNumber { token, sealed }
+    Renamed { old, new }
+    OrderToken { order, new }
     Leg { book, amount }
     Moved { kind, reason, order, reverses, legs }
     ForeignAmount { amount, currency, rate }
@@ -396,7 +399,7 @@ enums! {
     }
     KeyOwner {
         1 Day(day), 2 Identity(account), 3 Money(account), 4 Person(person), 5 Load(offer),
-        6 Rental(order), 7 Lookup(quarter)
+        6 Rental(order), 7 Lookup(day)
     }
     DestroyReason { 1 Retention, 2 Erasure, 3 Lost, 4 Unused }
     PaidTo { 1 Account(id), 2 Provider(id) }
@@ -481,6 +484,7 @@ events! {
     118 Account(AccountEvent::AddressSeen) { account, address, digest, sealed },
     112 SealKey(SealKeyEvent::KeyMade) { handle, owner },
     113 SealKey(SealKeyEvent::KeyDestroyed) { handle, why },
+    114 SealKey(SealKeyEvent::Retokened) { stock, orders },
     37 Money(MoneyEvent::RailNamed) { rail, name },
     38 Money(MoneyEvent::Deposited) { account, payment, sealed },
     39 Money(MoneyEvent::ProviderPaid) { provider, payment, text },

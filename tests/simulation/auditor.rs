@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use nexnum_engine::book::Book;
 use nexnum_engine::event::{
     Event, MoneyEvent, MoveKind, MoveReason, Moved, OfferEvent, OrderEvent, Placement, Receipt,
-    Terms, UpstreamEvent,
+    Renamed, SealKeyEvent, Terms, UpstreamEvent,
 };
 use nexnum_engine::group::{Head, KeyUse, Made};
 use nexnum_engine::ids::{AccountId, OfferId, OrderId, ProviderId, RailId, Seq, Token};
@@ -117,12 +117,30 @@ impl Auditor {
             Event::Order(event) => self.see_order(at, event),
             Event::Upstream(event) => self.see_upstream(event),
             Event::Money(event) => self.see_money(event),
+            Event::SealKey(SealKeyEvent::Retokened { stock, .. }) => self.rename(stock),
             Event::Account(_)
             | Event::Memory(_)
             | Event::Callback(_)
             | Event::Ledger(_)
             | Event::SealKey(_) => Ok(()),
         }
+    }
+
+    /// Numbers of own stock have other tokens, those before of none.
+    fn rename(&mut self, stock: &[Renamed]) -> Result<(), String> {
+        for Renamed { old, new } in stock {
+            let named = |token: &Token| if token == old { *new } else { *token };
+            let before = (self.shelf.len(), self.resting.len(), self.heard.len());
+            self.shelf = self.shelf.iter().map(|(offer, it)| (*offer, named(it))).collect();
+            let resting = self.resting.iter().map(|((offer, it), at)| ((*offer, named(it)), *at));
+            self.resting = resting.collect();
+            self.heard =
+                self.heard.iter().map(|(own, it, heard)| (*own, named(it), *heard)).collect();
+            self.sales.values_mut().for_each(|sale| sale.number = sale.number.as_ref().map(named));
+            let after = (self.shelf.len(), self.resting.len(), self.heard.len());
+            need(before == after, || "a number got the token of another".to_owned())?;
+        }
+        Ok(())
     }
 
     fn see_offer(&mut self, at: Time, event: &OfferEvent) -> Result<(), String> {

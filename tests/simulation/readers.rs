@@ -26,6 +26,10 @@ pub(crate) fn compare(model: &ReadModel, state: &State) -> Result<(), String> {
     for order in state.orders() {
         let shown = model.order(order.id);
         same("order", shown.as_deref(), Some(order))?;
+        if let Some(number) = &order.assignment {
+            let found = model.holders(order.provider, &number.token.into());
+            same("an order is found by its number", found.contains(&order.id), true)?;
+        }
     }
     accounts(model, state)?;
     for (_, key) in state.keys() {

@@ -11,6 +11,7 @@ mod memory;
 mod money;
 mod offer;
 mod order;
+mod retoken;
 mod seal_key;
 mod upstream;
 

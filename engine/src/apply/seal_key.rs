@@ -33,6 +33,10 @@ impl State {
             SealKeyEvent::KeyDestroyed { handle, why: _ } => {
                 assert!(self.seal_keys.remove(*handle), "a key that lives is destroyed, once");
             }
+            SealKeyEvent::Retokened { stock, orders } => {
+                self.retoken_stock(stock);
+                self.retoken_given(orders);
+            }
         }
     }
 }

@@ -175,7 +175,7 @@ mod tests {
         }
         let loaded = |token| LoadedNumber { token: Token(token), sealed: sealed(LOAD) };
         let numbers = [10_001, 10_002, 10_003].map(loaded).into();
-        run(LoadStock { offer, cost, price, numbers }.into());
+        run(LoadStock { offer, cost, price, numbers, others: Vec::new() }.into());
         run(place(OWN));
         run(place(DRIVEN));
         let timings = Timings { lifetime_ms: 60_000, min_cancel_age_ms: 0 };

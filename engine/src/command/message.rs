@@ -4,12 +4,13 @@ use super::order::Caller;
 use crate::activation::SealedParts;
 use crate::event::{Arrival, ShownBy};
 use crate::ids::{CallbackId, KeyId, MessageId, OrderId};
+use crate::under_keys::UnderKeys;
 
 /// A message as it came in.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Incoming {
     /// What makes it the same when it comes again.
-    pub digest: u128,
+    pub digest: UnderKeys<u128>,
     /// What it says, sealed under a day's key for its order; it has a text or a code.
     pub said: SealedParts,
 }
@@ -17,7 +18,7 @@ pub struct Incoming {
 /// Prints nothing that it says: messages stay out of logs.
 impl std::fmt::Debug for Incoming {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Incoming({:x})", self.digest)
+        write!(f, "Incoming({:x})", self.digest.current)
     }
 }
 
@@ -39,7 +40,7 @@ pub struct IngestMessage {
 pub struct CompleteMessage {
     /// Of which order.
     pub order: OrderId,
-    /// The message, with the digest that it came in with.
+    /// The message, with a digest that it came in with.
     pub message: Incoming,
 }
 

@@ -27,7 +27,7 @@ pub use order::{
     PlaceOrder, RecoverLoss, Timings,
 };
 pub use reply::{Effect, Listed, Placed, Reply};
-pub use seal_key::{DestroySealKey, MakeSealKey};
+pub use seal_key::{DestroySealKey, MakeSealKey, Retoken};
 pub use upstream::{EndByProvider, EndUpstream, Expire, FindOrphan, NamePurchase, SettleOrphan};
 
 use crate::group::{Idempotency, KeyUse};
@@ -117,14 +117,15 @@ commands! {
     SettleCallback => Effect,
     MakeSealKey => Effect,
     DestroySealKey => Effect,
+    Retoken => u32,
 }
 
 impl Command {
     /// The account and the idempotency that it came with, where it has a key.
-    const fn idempotency(&self) -> Option<(AccountId, Idempotency)> {
+    fn idempotency(&self) -> Option<(AccountId, Idempotency)> {
         match self {
             Self::PlaceOrder(PlaceOrder { account, idempotency: Some(used), .. }) => {
-                Some((*account, *used))
+                Some((*account, used.current))
             }
             _ => None,
         }

@@ -1,7 +1,7 @@
 //! What may be asked for providers, offers and own stock.
 
 use crate::event::{LoadedNumber, OfferTerms, ProviderKind};
-use crate::ids::{CarrierId, OfferId, Product, ProviderId};
+use crate::ids::{CarrierId, OfferId, Product, ProviderId, Token};
 use crate::money::Micros;
 
 /// Connects a provider; the same name and kind again is the same provider.
@@ -47,6 +47,8 @@ pub struct LoadStock {
     pub cost: Micros,
     /// What they sell for.
     pub price: Micros,
-    /// The numbers.
+    /// The numbers, with their tokens under the key in use.
     pub numbers: Vec<LoadedNumber>,
+    /// The tokens of all of them in their order, for each other key that lives.
+    pub others: Vec<Box<[Token]>>,
 }

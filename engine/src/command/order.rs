@@ -6,6 +6,7 @@ use crate::ids::{AccountId, CarrierId, OrderId, Product, Token};
 use crate::money::Micros;
 use crate::order::{FailReason, OrderNotes};
 use crate::sealed::SealedValue;
+use crate::under_keys::UnderKeys;
 
 /// How long a number lives and when it may be cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +46,7 @@ pub struct PlaceOrder {
     /// How long a number from own stock lives.
     pub timings: Timings,
     /// The request's idempotency, where it has a key.
-    pub idempotency: Option<Idempotency>,
+    pub idempotency: Option<UnderKeys<Idempotency>>,
     /// What the buyer notes, if anything.
     pub notes: Option<Box<OrderNotes>>,
 }

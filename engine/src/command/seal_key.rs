@@ -1,6 +1,6 @@
 //! What may be asked for the keys that values are sealed under.
 
-use crate::event::DestroyReason;
+use crate::event::{DestroyReason, OrderToken, Renamed};
 use crate::sealed::{KeyHandle, KeyOwner};
 
 /// Says that a key was made, which is durable: before anything is sealed under it.
@@ -19,4 +19,14 @@ pub struct DestroySealKey {
     pub handle: KeyHandle,
     /// Why.
     pub why: DestroyReason,
+}
+
+/// Puts new tokens in place of old ones, where the state has these; at least one is named. Answered with
+/// how many had changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retoken {
+    /// Of own stock, at most [`ROWS_MAX`](crate::limits::ROWS_MAX).
+    pub stock: Vec<Renamed>,
+    /// Of orders on providers' numbers, as many.
+    pub orders: Vec<OrderToken>,
 }

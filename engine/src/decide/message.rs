@@ -16,6 +16,7 @@ use crate::order::{Order, OrderStatus};
 use crate::reject::Reject;
 use crate::sealed::Purpose;
 use crate::state::State;
+use crate::under_keys::UnderKeys;
 
 pub(super) fn ingest(
     state: &State,
@@ -26,7 +27,7 @@ pub(super) fn ingest(
     let order = state.order(id).ok_or(Reject::UnknownOrder)?;
     check_said(state, message)?;
     order.state.after(Input::Message)?;
-    if is_known(state, order, message.digest) {
+    if is_known(state, order, &message.digest) {
         return Err(Reject::DuplicateMessage);
     }
     if order.messages.len() >= MESSAGES_MAX {
@@ -36,7 +37,7 @@ pub(super) fn ingest(
     events.push(Event::Order(OrderEvent::MessageReceived(Receipt {
         order: order.reference(),
         message: MessageId(state.counters.message.0 + 1),
-        digest: message.digest,
+        digest: message.digest.current,
         said: message.said.clone(),
         late: order.state.is_closed(),
         delivers: first,
@@ -67,7 +68,7 @@ pub(super) fn complete(
 ) -> Result<Effect, Reject> {
     let order = state.order(*id).ok_or(Reject::UnknownOrder)?;
     check_said(state, message)?;
-    let known = order.messages.iter().find(|known| known.digest == message.digest);
+    let known = order.messages.iter().find(|known| message.digest.contains(&known.digest));
     let lacks = |known: &&Message| known.has().or(message.said.has) != known.has();
     let Some(known) = known.filter(lacks).filter(|_| !order.state.is_closed()) else {
         return Ok(Effect::Unchanged);
@@ -97,9 +98,12 @@ pub(super) fn show(
 /// True if the message came before: to this order, or to an earlier buyer of its number. A
 /// number of own stock is sold again after a refund or a new load, and a repeated callback
 /// must not deliver the last buyer's message to the next one.
-fn is_known(state: &State, order: &Order, digest: u128) -> bool {
-    let Some(assignment) = &order.assignment else { return order.has_message(digest) };
-    order.has_message(digest) || state.has_seen(order.provider, assignment.token, digest)
+fn is_known(state: &State, order: &Order, digests: &UnderKeys<u128>) -> bool {
+    let number = order.assignment.as_ref().map(|assignment| assignment.token);
+    digests.iter().any(|digest| {
+        let number_has = |number| state.has_seen(order.provider, number, *digest);
+        order.has_message(*digest) || number.is_some_and(number_has)
+    })
 }
 
 pub(super) fn request_another(

@@ -13,6 +13,7 @@ use crate::reject::Reject;
 use crate::sealed::{KeyOwner, Purpose};
 use crate::state::{Offer, State};
 use crate::time::Time;
+use crate::under_keys::UnderKeys;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn register_provider(
@@ -152,11 +153,28 @@ fn check_sealed(state: &State, offer: OfferId, numbers: &[LoadedNumber]) -> Resu
     Ok(())
 }
 
+/// The numbers of a load, with the tokens that the state has for them, if it has any; and these tokens.
+fn known_numbers(
+    state: &State,
+    numbers: &[LoadedNumber],
+    others: &[Box<[Token]>],
+) -> Result<(Vec<Token>, Vec<LoadedNumber>), Reject> {
+    if others.iter().any(|tokens| tokens.len() != numbers.len()) {
+        return Err(Reject::OutOfBounds("others"));
+    }
+    let known = numbers.iter().enumerate().map(|(index, number)| {
+        let others = others.iter().map(|tokens| tokens[index]).collect();
+        let token = state.known_token(&UnderKeys { current: number.token, others });
+        (token, LoadedNumber { token, sealed: number.sealed.clone() })
+    });
+    Ok(known.unzip())
+}
+
 pub(super) fn load_stock(
     state: &State,
     policy: &Policy,
     at: Time,
-    LoadStock { offer: id, cost, price, numbers }: &LoadStock,
+    LoadStock { offer: id, cost, price, numbers, others }: &LoadStock,
     events: &mut Vec<Event>,
 ) -> Result<u32, Reject> {
     let (id, cost, price) = (*id, *cost, *price);
@@ -165,9 +183,9 @@ pub(super) fn load_stock(
     if state.providers[provider].kind != ProviderKind::Own {
         return Err(Reject::WrongProviderKind);
     }
-    let tokens: Vec<Token> = numbers.iter().map(|number| number.token).collect();
+    let (tokens, numbers) = known_numbers(state, numbers, others)?;
     check_load(cost, price, &tokens)?;
-    check_sealed(state, id, numbers)?;
+    check_sealed(state, id, &numbers)?;
     let load = LoadId(next_id(state.counters.load.0, "loads")?);
     if state.held.len() + numbers.len() > NUMBERS_MAX {
         return Err(Reject::Exhausted("numbers"));
@@ -186,8 +204,7 @@ pub(super) fn load_stock(
         let terms = vec![OfferTerms { offer: id, cost, price, stock: 0 }];
         events.push(Event::Offer(OfferEvent::OffersPriced { provider, terms }));
     }
-    let loaded = OfferEvent::StockLoaded { load, offer: id, cost, price, numbers: numbers.clone() };
-    events.push(Event::Offer(loaded));
+    events.push(Event::Offer(OfferEvent::StockLoaded { load, offer: id, cost, price, numbers }));
     // From the last to the first: each leaves the end of the stock.
     for &number in tokens.iter().rev() {
         if let Some(until) = rest::of_loaded(state, policy, at, offer, number) {
@@ -195,5 +212,5 @@ pub(super) fn load_stock(
             events.push(Event::Offer(held));
         }
     }
-    Ok(numbers.len() as u32)
+    Ok(tokens.len() as u32)
 }

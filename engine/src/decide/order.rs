@@ -22,6 +22,7 @@ use crate::reject::Reject;
 use crate::sealed::Purpose;
 use crate::state::{Lost, State};
 use crate::time::Time;
+use crate::under_keys::UnderKeys;
 
 pub(super) fn place(
     state: &State,
@@ -29,13 +30,12 @@ pub(super) fn place(
     order: &PlaceOrder,
     events: &mut Vec<Event>,
 ) -> Result<Placed, Reject> {
-    let PlaceOrder { account, product, carrier, limit, terms, timings, idempotency, .. } = *order;
+    let &PlaceOrder { account, product, carrier, limit, terms, timings, .. } = order;
     state.account(account).ok_or(Reject::UnknownAccount)?;
-    if let Some(idempotency) = idempotency
-        && let Some(stored) = state.reply(account, idempotency.key)
-    {
+    for used in order.idempotency.iter().flat_map(UnderKeys::iter) {
+        let Some(stored) = state.reply(account, used.key) else { continue };
         let Made::Order(made) = stored.made;
-        let same = stored.fingerprint == idempotency.fingerprint;
+        let same = stored.fingerprint == used.fingerprint;
         return if same { Ok(Placed::Replayed(made)) } else { Err(Reject::IdempotencyMismatch) };
     }
     check_notes(state, order.notes.as_deref())?;

@@ -1,7 +1,11 @@
 //! The keys that values are sealed under.
 
-use crate::command::{DestroySealKey, Effect, MakeSealKey};
-use crate::event::{Event, SealKeyEvent};
+use std::collections::BTreeSet;
+
+use super::check::counted;
+use crate::command::{DestroySealKey, Effect, MakeSealKey, Retoken};
+use crate::event::{Event, OrderToken, Renamed, SealKeyEvent};
+use crate::ids::{OrderId, Token};
 use crate::limits::SEAL_KEYS_MAX;
 use crate::reject::Reject;
 use crate::sealed::KeyOwner;
@@ -36,9 +40,37 @@ pub(super) fn destroy(
     &DestroySealKey { handle, why }: &DestroySealKey,
     events: &mut Vec<Event>,
 ) -> Result<Effect, Reject> {
-    if state.seal_keys().owner(handle).is_none() {
-        return Ok(Effect::Unchanged);
+    let Some(owner) = state.seal_keys().owner(handle) else { return Ok(Effect::Unchanged) };
+    if state.seal_keys().newest_lookup() == Some((owner, handle)) {
+        return Err(Reject::OutOfOrder("the newest key of tokens is destroyed after the next"));
     }
     events.push(Event::SealKey(SealKeyEvent::KeyDestroyed { handle, why }));
     Ok(Effect::Done)
+}
+
+/// Those that the state does not know are left out, and those whose new token is another number's.
+pub(super) fn retoken(
+    state: &State,
+    Retoken { stock, orders }: &Retoken,
+    events: &mut Vec<Event>,
+) -> Result<u32, Reject> {
+    counted(stock.len() + orders.len(), "tokens")?;
+    let mut met: BTreeSet<Token> = BTreeSet::new();
+    let moves = |&&Renamed { old, new }: &&Renamed| {
+        let fits = state.knows_token(old) && !state.knows_token(new);
+        fits && met.insert(old) && met.insert(new)
+    };
+    let stock: Vec<Renamed> = stock.iter().filter(moves).copied().collect();
+    let mut named: BTreeSet<OrderId> = BTreeSet::new();
+    let is_old = |&&OrderToken { order, new }: &&OrderToken| {
+        let number = state.order(order).and_then(|order| order.assignment.as_ref());
+        let is_old = number.is_some_and(|it| it.stock().is_none() && it.token != new);
+        is_old && named.insert(order)
+    };
+    let orders: Vec<OrderToken> = orders.iter().filter(is_old).copied().collect();
+    let count = (stock.len() + orders.len()) as u32;
+    if count > 0 {
+        events.push(Event::SealKey(SealKeyEvent::Retokened { stock, orders }));
+    }
+    Ok(count)
 }

@@ -34,7 +34,7 @@ pub use order::{
     Arrival, Closing, Completion, MessageIdentity, MessageKind, MessageWay, OrderEvent, Placement,
     Receipt, ShownBy, Terms,
 };
-pub use seal_key::{DestroyReason, SealKeyEvent};
+pub use seal_key::{DestroyReason, OrderToken, Renamed, SealKeyEvent};
 pub use upstream::{OrphanEnd, ProviderWord, UpstreamEnd, UpstreamEvent};
 
 use crate::order::OrderRef;
@@ -113,7 +113,8 @@ impl Event {
             Self::Upstream(event) => event.bulk(),
             Self::Callback(event) => event.bulk(),
             Self::Money(event) => event.bulk(),
-            Self::Account(_) | Self::Memory(_) | Self::Ledger(_) | Self::SealKey(_) => Bulk::NONE,
+            Self::SealKey(event) => event.bulk(),
+            Self::Account(_) | Self::Memory(_) | Self::Ledger(_) => Bulk::NONE,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What happens to the keys that values are sealed under. The keys themselves are not in the ledger.
 
+use super::bulk::Bulk;
+use crate::ids::{OrderId, Token};
 use crate::sealed::{KeyHandle, KeyOwner};
 
 /// Why a key was destroyed.
@@ -15,8 +17,26 @@ pub enum DestroyReason {
     Unused,
 }
 
-/// An event of a key that values are sealed under. None moves money.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// What stands for a number of own stock from now on, in place of what did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Renamed {
+    /// Under an older key of tokens.
+    pub old: Token,
+    /// Under the newer one.
+    pub new: Token,
+}
+
+/// What stands for the number that a provider gave an order, from now on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OrderToken {
+    /// The order.
+    pub order: OrderId,
+    /// Under the newer key.
+    pub new: Token,
+}
+
+/// An event of a key that values are sealed under, or that tokens are made under. None moves money.
+#[derive(Clone, PartialEq, Eq)]
 pub enum SealKeyEvent {
     /// A key was made: it is durable already, and values may be sealed under it from now on.
     KeyMade {
@@ -32,6 +52,14 @@ pub enum SealKeyEvent {
         /// Why.
         why: DestroyReason,
     },
+    /// Numbers have new tokens.
+    Retokened {
+        /// Of own stock: in stock, at rest, of orders in memory, each in all its places at once. At most
+        /// [`ROWS_MAX`](crate::limits::ROWS_MAX).
+        stock: Vec<Renamed>,
+        /// Of providers, as many.
+        orders: Vec<OrderToken>,
+    },
 }
 
 impl SealKeyEvent {
@@ -41,6 +69,14 @@ impl SealKeyEvent {
         match self {
             Self::KeyMade { .. } => "KeyMade",
             Self::KeyDestroyed { .. } => "KeyDestroyed",
+            Self::Retokened { .. } => "Retokened",
+        }
+    }
+
+    pub(super) const fn bulk(&self) -> Bulk {
+        match self {
+            Self::KeyMade { .. } | Self::KeyDestroyed { .. } => Bulk::NONE,
+            Self::Retokened { stock, orders } => Bulk::rows(stock.len() + orders.len()),
         }
     }
 }

@@ -174,6 +174,7 @@ impl Arbitrary {
             kind += 1;
         }
         match kind {
+            0 if self.rng.once_in(3) => self.retoken(state),
             0 if self.rng.once_in(8) => ledger::command(&mut self.rng, state),
             0 if self.rng.once_in(3) => seal_key::command(&mut self.rng, state),
             0 => self.open(),
@@ -465,10 +466,11 @@ impl Arbitrary {
             1 | 2 => terms.price,
             _ => Micros(terms.price.0.saturating_add(60)),
         };
-        let idempotency = self.rng.once_in(3).then(|| Idempotency {
-            key: self.rng.below(20).into(),
-            fingerprint: u128::from(self.rng.once_in(5)),
-        });
+        let used = |rng: &mut Rng| Idempotency {
+            key: rng.below(20).into(),
+            fingerprint: u128::from(rng.once_in(5)),
+        };
+        let idempotency = self.rng.once_in(3).then(|| self.under_keys(used));
         PlaceOrder {
             account: self.account(state),
             product,

@@ -2,11 +2,12 @@
 
 use nexnum_engine::activation::{MessageParts, SealedParts};
 use nexnum_engine::command::{
-    Command, CompleteMessage, EndUpstream, Incoming, LoadStock, ShowMessages,
+    Command, CompleteMessage, EndUpstream, Incoming, LoadStock, Retoken, ShowMessages,
 };
 use nexnum_engine::event::{
     Arrival, AttemptEnd, AttemptError, Charged, MessageIdentity, MessageKind, MessageWay,
-    RATE_LEN_MAX, Routing, ShownBy, SkipReason, SkippedAsk, SkippedAsks, UpstreamEnd, WORD_LEN_MAX,
+    OrderToken, RATE_LEN_MAX, Renamed, Routing, ShownBy, SkipReason, SkippedAsk, SkippedAsks,
+    UpstreamEnd, WORD_LEN_MAX,
 };
 use nexnum_engine::ids::{KeyId, MessageId, OfferId, OrderId};
 use nexnum_engine::money::Micros;
@@ -14,9 +15,10 @@ use nexnum_engine::order::OrderNotes;
 use nexnum_engine::pricing::Margin;
 use nexnum_engine::sealed::{KeyHandle, Purpose, SealedValue};
 use nexnum_engine::state::State;
+use nexnum_engine::under_keys::UnderKeys;
 
-use super::Arbitrary;
 use super::sealed::{DAY_KEY, loaded, sealed_under};
+use super::{Arbitrary, Rng};
 
 impl Arbitrary {
     /// An activation that has ended here ends at its provider.
@@ -41,7 +43,25 @@ impl Arbitrary {
         let mut has = || !self.rng.once_in(3);
         let has = MessageParts { sender: has(), text: has(), code: has() };
         let sealed = self.sealed(Purpose::Message.len_max());
-        Incoming { digest: self.rng.below(300).into(), said: SealedParts { has, sealed } }
+        let digest = self.under_keys(|rng| u128::from(rng.below(300)));
+        Incoming { digest, said: SealedParts { has, sealed } }
+    }
+
+    /// The same under one key, or under up to three.
+    pub(super) fn under_keys<T>(&mut self, mut draw: impl FnMut(&mut Rng) -> T) -> UnderKeys<T> {
+        let current = draw(&mut self.rng);
+        let others = self.rng.below(8).saturating_sub(5);
+        UnderKeys { current, others: (0..others).map(|_| draw(&mut self.rng)).collect() }
+    }
+
+    /// New tokens of a few numbers.
+    pub(super) fn retoken(&mut self, state: &State) -> Command {
+        let (stock, orders) = (self.rng.below(5), self.rng.below(3));
+        let renamed = |it: &mut Self| Renamed { old: it.number(), new: it.number() };
+        let stock = (0..stock).map(|_| renamed(self)).collect();
+        let given = |it: &mut Self| OrderToken { order: it.order(state), new: it.number() };
+        let orders = (0..orders).map(|_| given(self)).collect();
+        Retoken { stock, orders }.into()
     }
 
     /// A value that may be too long, or under a key that does not live or is not a day's.
@@ -106,7 +126,12 @@ impl Arbitrary {
         if let Some(number) = numbers.first_mut().filter(|_| self.rng.once_in(20)) {
             number.sealed = self.sealed(100);
         }
-        Command::LoadStock(LoadStock { offer, cost, price, numbers })
+        let mut others = Vec::new();
+        for _ in 0..self.rng.below(9).saturating_sub(6) {
+            let len = if self.rng.once_in(20) { 9 } else { numbers.len() };
+            others.push((0..len).map(|_| self.number()).collect());
+        }
+        Command::LoadStock(LoadStock { offer, cost, price, numbers, others })
     }
 
     /// More of a message: mostly of one that the order has.
@@ -115,7 +140,7 @@ impl Arbitrary {
         let had = state.order(order).map(|it| &it.messages[..]).unwrap_or_default();
         if !had.is_empty() && !self.rng.once_in(4) {
             message.digest =
-                self.rng.pick(had.iter().map(|it| it.digest).collect::<Vec<_>>().as_slice());
+                self.rng.pick(had.iter().map(|it| it.digest).collect::<Vec<_>>().as_slice()).into();
         }
         CompleteMessage { order, message }.into()
     }

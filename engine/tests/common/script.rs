@@ -401,12 +401,11 @@ impl Scene {
                     stock: line.int("stock", "9"),
                 }],
             }),
-            _ => Command::LoadStock(LoadStock {
-                offer: offer(),
-                cost,
-                price,
-                numbers: loaded(offer(), line.numbers()),
-            }),
+            _ => {
+                let (offer, others) = (offer(), Vec::new());
+                let numbers = loaded(offer, line.numbers());
+                Command::LoadStock(LoadStock { offer, cost, price, numbers, others })
+            }
         }
     }
 
@@ -440,9 +439,9 @@ impl Scene {
             routing: Routing::default(),
             timings: line.timings(),
             notes: None,
-            idempotency: line.find("key").map(|key| Idempotency {
-                key: int::<u64>(key).into(),
-                fingerprint: line.int::<u64>("body", "1").into(),
+            idempotency: line.find("key").map(|key| {
+                let fingerprint = line.int::<u64>("body", "1").into();
+                Idempotency { key: int::<u64>(key).into(), fingerprint }.into()
             }),
         }
     }

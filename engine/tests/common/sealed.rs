@@ -46,5 +46,5 @@ pub fn message(digest: u128, [sender, text, code]: [&str; 3]) -> Incoming {
     let has =
         MessageParts { sender: !sender.is_empty(), text: !text.is_empty(), code: !code.is_empty() };
     let sealed = sealed([sender, text, code].iter().map(|part| part.len()).sum());
-    Incoming { digest, said: SealedParts { has, sealed } }
+    Incoming { digest: digest.into(), said: SealedParts { has, sealed } }
 }

@@ -12,7 +12,8 @@ use nexnum_engine::event::ShownBy;
 use nexnum_engine::group::Idempotency;
 use nexnum_engine::ids::{KeyId, OrderNumber, Product};
 use nexnum_engine::order::Order;
-use nexnum_storage::lookup_key::LookedUp;
+use nexnum_engine::under_keys::UnderKeys;
+use nexnum_storage::lookup_key::{LookedUp, LookupKey};
 
 use super::offers;
 use super::page::PageQuery;
@@ -108,13 +109,17 @@ fn refused(refusal: Refusal, market: &Market) -> Problem {
 }
 
 /// The key with a digest of the request, so that the same key with another body is seen.
-fn idempotency(market: &Market, call: &Call, body: &[u8]) -> Result<Option<Idempotency>, Problem> {
-    let key = call.idempotency_key()?;
-    let digest = |of, parts: &[&[u8]]| market.sealing.lookup().digest(of, parts);
-    Ok(key.map(|key| Idempotency {
-        key: digest(LookedUp::IdempotencyKey, &[key.as_bytes()]),
-        fingerprint: digest(LookedUp::Request, &[b"POST /api/v1/orders", body]),
-    }))
+fn idempotency(
+    market: &Market,
+    call: &Call,
+    body: &[u8],
+) -> Result<Option<UnderKeys<Idempotency>>, Problem> {
+    let Some(key) = call.idempotency_key()? else { return Ok(None) };
+    let used = |under: &LookupKey| Idempotency {
+        key: under.digest(LookedUp::IdempotencyKey, &[key.as_bytes()]),
+        fingerprint: under.digest(LookedUp::Request, &[b"POST /api/v1/orders", body]),
+    };
+    Ok(Some(market.sealing.lookups().each(market.clock.now().day(), used)))
 }
 
 fn parse(market: &Market, body: &[u8]) -> Result<(Wish, Notes), Problem> {

@@ -7,6 +7,7 @@
 
 mod addresses;
 mod directory;
+mod held;
 mod kept;
 mod keys;
 mod lost;
@@ -28,9 +29,7 @@ use nexnum_engine::event::{
 };
 use nexnum_engine::group::Recorded;
 use nexnum_engine::holders::NumberHolders;
-use nexnum_engine::ids::{
-    AccountId, KeyId, LoadId, Number, OrderId, OrderNumber, ProviderId, Seq, Token,
-};
+use nexnum_engine::ids::{AccountId, KeyId, LoadId, Number, OrderId, OrderNumber, ProviderId, Seq};
 use nexnum_engine::order::Order;
 use nexnum_engine::replies::StoredReply;
 use nexnum_engine::sealed::KeyOwner;
@@ -210,6 +209,9 @@ impl ReadModel {
             }
             Event::SealKey(SealKeyEvent::KeyMade { owner: KeyOwner::Lookup(_), .. }) => {
                 self.forget_addresses();
+            }
+            Event::SealKey(SealKeyEvent::Retokened { stock, orders }) => {
+                self.retoken(stock, orders);
             }
             // Orders come as values, and providers are the directory's.
             Event::Offer(_)
@@ -431,12 +433,6 @@ impl ReadModel {
         self.upstream.orphans()
     }
 
-    /// Where a load of own stock stands in the ledger.
-    #[must_use]
-    pub fn load_at(&self, load: LoadId) -> Option<Seq> {
-        self.loads.pin().get(&load).copied()
-    }
-
     /// Looks at the callbacks that wait or could not be processed.
     pub fn callbacks<R>(&self, look: impl FnOnce(&Callbacks) -> R) -> R {
         look(&self.callbacks.lock())
@@ -451,20 +447,6 @@ impl ReadModel {
     /// Both tables change at once for those that look at the callbacks.
     fn show_callback(&self, at: Time, event: &CallbackEvent) {
         self.lost_callbacks.follow(&mut self.callbacks.lock(), at, event);
-    }
-
-    /// Orders in memory on a number of a provider, oldest first, by what stands for it.
-    #[must_use]
-    pub fn holders(&self, provider: ProviderId, number: Token) -> Vec<OrderId> {
-        let held = self.held.lock();
-        let of_provider = held.of(number).filter(|(known, _)| *known == provider);
-        of_provider.map(|(_, order)| order).collect()
-    }
-
-    /// The same, whichever provider the number is of.
-    #[must_use]
-    pub fn all_holders(&self, number: Token) -> Vec<OrderId> {
-        self.held.lock().of(number).map(|(_, order)| order).collect()
     }
 
     /// Waits until `done` holds of the order, at most `wait`; gives it as it stands then.

@@ -4,9 +4,9 @@ use nexnum_engine::callback::{CallbackFailure, CallbackOutcome};
 use nexnum_engine::event::{
     AccountEvent, Arrival, AttemptEnd, AttemptError, CallbackEvent, Charged, ClockJump, Closing,
     Completion, DestroyReason, Event, LedgerEvent, MemoryEvent, MessageIdentity as By,
-    MessageKind as Kind, MessageWay as Way, OfferEvent, OfferTerms, OrderEvent, OrphanEnd,
-    Placement, ProviderKind, ProviderWord, Receipt, Routing, Scope, SealKeyEvent, ShownBy,
-    SkipReason, SkippedAsk, SkippedAsks, UpstreamEnd, UpstreamEvent,
+    MessageKind as Kind, MessageWay as Way, OfferEvent, OfferTerms, OrderEvent, OrderToken,
+    OrphanEnd, Placement, ProviderKind, ProviderWord, Receipt, Renamed, Routing, Scope,
+    SealKeyEvent, ShownBy, SkipReason, SkippedAsk, SkippedAsks, UpstreamEnd, UpstreamEvent,
 };
 use nexnum_engine::ids::{
     AccountId, AddressNumber, CallbackId, CarrierId, KeyId, LoadId, MessageId, OfferId, PersonId,
@@ -55,12 +55,21 @@ fn of_seal_keys() -> Vec<(&'static str, SealKeyEvent)> {
         ("KeyMade Person", made(KeyOwner::Person(PersonId(u32::MAX)))),
         ("KeyMade Load", made(KeyOwner::Load(OfferId(7)))),
         ("KeyMade Rental", made(KeyOwner::Rental(ORDER))),
-        ("KeyMade Lookup", made(KeyOwner::Lookup(227))),
+        ("KeyMade Lookup", made(KeyOwner::Lookup(20_000))),
         ("KeyDestroyed Retention", destroyed(DestroyReason::Retention)),
         ("KeyDestroyed Erasure", destroyed(DestroyReason::Erasure)),
         ("KeyDestroyed Lost", destroyed(DestroyReason::Lost)),
         ("KeyDestroyed Unused", destroyed(DestroyReason::Unused)),
+        ("Retokened", retokened()),
     ]
+}
+
+fn retokened() -> SealKeyEvent {
+    let stock = vec![
+        Renamed { old: Token(20_001), new: Token(u64::MAX) },
+        Renamed { old: Token(u64::MAX - 1), new: Token(0) },
+    ];
+    SealKeyEvent::Retokened { stock, orders: vec![OrderToken { order: ORDER, new: Token(30_001) }] }
 }
 
 fn of_ledger() -> [(&'static str, LedgerEvent); 5] {

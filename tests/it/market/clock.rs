@@ -28,6 +28,14 @@ async fn told(market: &Market, is_told: bool) -> Option<AttentionRow> {
     }
 }
 
+/// Sets the machine's clock on by so many milliseconds more, and accepts that.
+pub(super) async fn jump(market: &Market, shown: &SetClock, ms: i64) {
+    shown.set_off(shown.off() + ms);
+    told(market, true).await;
+    market.admin.post("/api/admin/clock/accept", json!({})).await.ok();
+    told(market, false).await;
+}
+
 /// An order of own stock that is open.
 async fn bought(market: &Market) -> (super::harness::Client, String) {
     market.stock("ID", "telegram", "0.30", 62_810_000_000, 3).await;

@@ -22,6 +22,7 @@ mod refused_callbacks;
 mod repeated_callbacks;
 mod restart;
 mod roles;
+mod rotation;
 mod search;
 mod shown;
 mod stop;

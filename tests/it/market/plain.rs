@@ -57,8 +57,8 @@ async fn neither_messages_nor_numbers_can_be_read_in_the_folder() {
     assert!(kept["callbacks"][0]["body"].as_str().unwrap().contains("вход 99871"), "{kept}");
     assert_eq!(files_with(&market.dir(), &ways()), Vec::<String>::new());
     // 3. The number is found by what stands for it.
-    let sealing = &market.running.rooms.market.sealing;
-    assert_ne!(sealing.token(Number(NUMBER)), sealing.token(Number(OTHER)));
+    let found_by = |number| market.running.rooms.market.tokens(Number(number));
+    assert_ne!(found_by(NUMBER), found_by(OTHER));
     let dir = market.dir();
     market.running.stop().await.unwrap();
     assert_eq!(files_with(&dir, &ways()), Vec::<String>::new());

@@ -61,7 +61,7 @@ pub(crate) fn furniture(numbers: u64) -> Furniture {
         },
         provider: RegisterProvider { name: "own".into(), kind: ProviderKind::Own },
         offers: ListOffers { provider: PROVIDER, offers },
-        stock: LoadStock { offer: OFFER, cost: COST, price: PRICE, numbers },
+        stock: LoadStock { offer: OFFER, cost: COST, price: PRICE, numbers, others: Vec::new() },
     }
 }
 
@@ -88,7 +88,8 @@ pub(crate) fn order() -> PlaceOrder {
 /// A message for an order, told from others by its digest.
 pub(crate) fn message(order: OrderId, digest: u128) -> IngestMessage {
     let has = MessageParts { sender: true, text: true, code: true };
-    let message = Incoming { digest, said: SealedParts { has, sealed: sealed(DAY_KEY) } };
+    let message =
+        Incoming { digest: digest.into(), said: SealedParts { has, sealed: sealed(DAY_KEY) } };
     IngestMessage { order, message, arrival: POSTED, callback: None }
 }
 

@@ -19,9 +19,9 @@ use nexnum_engine::book::Book;
 use nexnum_engine::callback::CallbackOutcome;
 use nexnum_engine::command::{
     AcceptClock, BeginEpoch, Cancel, Command, Deposit, DoubtOrder, Expire, FailOrder, Finish,
-    IngestMessage, ListOffers, LoadStock, NameCarrier, NamePurchase, NextAttempt, OpenLedger,
-    PayProvider, PlaceOrder, Placed, PriceOffers, RecordClockStep, RecoverLoss, Reply,
-    RequestAnother, RevokeKey,
+    IngestMessage, ListOffers, NameCarrier, NamePurchase, NextAttempt, OpenLedger, PayProvider,
+    PlaceOrder, Placed, PriceOffers, RecordClockStep, RecoverLoss, Reply, RequestAnother,
+    RevokeKey,
 };
 use nexnum_engine::event::{
     ClosedDay, ForeignAmount, LedgerTerms, ProviderKind, ProviderWord, Terms,
@@ -287,9 +287,7 @@ impl Model {
             Command::NameCarrier(NameCarrier { name }) => self.name_carrier(name),
             Command::ListOffers(ListOffers { provider, offers }) => self.list(*provider, offers),
             Command::PriceOffers(PriceOffers { provider, terms }) => self.price(*provider, terms),
-            Command::LoadStock(LoadStock { offer, cost, price, numbers }) => {
-                self.load(now, *offer, *cost, *price, numbers)
-            }
+            Command::LoadStock(load) => self.load(now, load),
             Command::PlaceOrder(order) => self.place(now, order),
             Command::NextAttempt(NextAttempt { order, refused, terms, timings, .. }) => {
                 self.next_attempt(now, *order, *refused, *terms, *timings)
@@ -331,6 +329,7 @@ impl Model {
             Command::NumberAddress(new) => self.number_address(new),
             Command::MakeSealKey(key) => self.make_seal_key(key),
             Command::DestroySealKey(key) => self.destroy_seal_key(*key),
+            Command::Retoken(new) => self.retoken(new),
             Command::Pulse(pulse) => Ok(self.pulse(now, *pulse)),
         }
     }

@@ -19,6 +19,7 @@ use nexnum_engine::money::{COST_MAX, Micros};
 use nexnum_engine::order::FailReason;
 use nexnum_engine::state::PaidTo;
 use nexnum_engine::time::Time;
+use nexnum_engine::under_keys::UnderKeys;
 
 use super::{Answer, Model, Named, Order, at, name_fits, need, oldest, placed};
 
@@ -69,7 +70,7 @@ impl Model {
 
     pub(super) fn place(&mut self, now: Time, asked: &PlaceOrder) -> Answer {
         self.account(asked.account)?;
-        if let Some(new) = asked.idempotency {
+        for new in asked.idempotency.iter().flat_map(UnderKeys::iter) {
             let mut known = self.replies.iter();
             let known = known.find(|known| (known.0, known.1.key) == (asked.account, new.key));
             if let Some((_, known, order, _)) = known {
@@ -104,8 +105,8 @@ impl Model {
             closed_at: None,
             retired: false,
         });
-        if let Some(idempotency) = asked.idempotency {
-            self.replies.push((asked.account, idempotency, id, now));
+        if let Some(used) = &asked.idempotency {
+            self.replies.push((asked.account, used.current, id, now));
         }
         if let Some(number) = number {
             self.sell_own(now, self.orders.len() - 1, number, asked.timings);
@@ -290,19 +291,19 @@ impl Model {
     }
 
     /// Whether the order, or another one on its number of own stock, has the message.
-    pub(super) fn has_seen(&self, index: usize, digest: u128) -> bool {
+    pub(super) fn has_seen(&self, index: usize, digests: &UnderKeys<u128>) -> bool {
         let order = &self.orders[index];
         let own = |order: &Order| order.purchase.is_none() && order.number.is_some();
         self.orders.iter().enumerate().any(|(at, other)| {
             let provider = other.terms.provider == order.terms.provider;
             let shares = own(order) && own(other) && provider && other.number == order.number;
-            (at == index || shares) && other.messages.iter().any(|it| it.digest == digest)
+            (at == index || shares) && other.messages.iter().any(|it| digests.contains(&it.digest))
         })
     }
 
     pub(super) fn ingest(&mut self, now: Time, id: OrderId, message: &Incoming) -> Answer {
         let index = self.find(id)?;
-        let known = self.has_seen(index, message.digest);
+        let known = self.has_seen(index, &message.digest);
         let is_readable = self.seals_days(&message.said.sealed);
         let order = &mut self.orders[index];
         need(is_takeable(message), "invalid_field")?;
@@ -313,7 +314,7 @@ impl Model {
         self.messages += 1;
         order.messages.push(Message {
             id: MessageId(self.messages),
-            digest: message.digest,
+            digest: message.digest.current,
             said: vec![message.said.clone()],
             received_at: now,
             late: order.closed_at.is_some(),
@@ -349,7 +350,7 @@ impl Model {
         need(is_takeable(message), "invalid_field")?;
         need(self.seals_days(&message.said.sealed), "unknown_sealing_key")?;
         let order = &mut self.orders[index];
-        let known = order.messages.iter_mut().find(|known| known.digest == message.digest);
+        let known = order.messages.iter_mut().find(|known| message.digest.contains(&known.digest));
         let Some(known) = known.filter(|_| order.closed_at.is_none()) else {
             return Ok(Reply::Effect(Effect::Unchanged));
         };

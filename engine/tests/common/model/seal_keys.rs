@@ -1,10 +1,13 @@
 //! The keys that values are sealed under, as a list of those that live.
 
-use nexnum_engine::command::{DestroySealKey, Effect, MakeSealKey, Reply};
+use nexnum_engine::command::{DestroySealKey, Effect, MakeSealKey, Reply, Retoken};
+use nexnum_engine::event::{OrderToken, Renamed};
+use nexnum_engine::ids::Token;
+use nexnum_engine::limits::ROWS_MAX;
 use nexnum_engine::sealed::{KeyHandle, KeyOwner, SealedValue};
 use nexnum_engine::state::State;
 
-use super::{Answer, Model, need, same};
+use super::{Answer, Model, Order, need, same};
 
 impl Model {
     pub(super) fn make_seal_key(&mut self, key: &MakeSealKey) -> Answer {
@@ -24,10 +27,74 @@ impl Model {
     }
 
     pub(super) fn destroy_seal_key(&mut self, key: DestroySealKey) -> Answer {
+        let lookups =
+            self.seal_keys.iter().filter(|(_, owner)| matches!(owner, KeyOwner::Lookup(_)));
+        let newest = lookups.max_by_key(|(_, owner)| *owner);
+        need(newest.is_none_or(|(handle, _)| *handle != key.handle), "out_of_order")?;
         let before = self.seal_keys.len();
         self.seal_keys.retain(|(handle, _)| *handle != key.handle);
         let destroyed = self.seal_keys.len() < before;
         Ok(Reply::Effect(if destroyed { Effect::Done } else { Effect::Unchanged }))
+    }
+
+    /// Whether a number of own stock has this token: in stock, at rest, of an order in memory, or of one
+    /// before with a message.
+    pub(super) fn has_token(&self, token: Token) -> bool {
+        let of_order = |order: &Order| {
+            let is_own = order.number == Some(token) && order.stock().is_some();
+            is_own && (!order.retired || !order.messages.is_empty())
+        };
+        self.is_held(token) || self.orders.iter().any(of_order)
+    }
+
+    /// Whether an offer has it in stock or at rest.
+    fn is_held(&self, token: Token) -> bool {
+        let stock = self.offers.iter().flat_map(|offer| &offer.pool);
+        let mut held = stock.chain(self.resting.iter().map(|resting| &resting.2));
+        held.any(|number| number.token == token)
+    }
+
+    pub(super) fn retoken(&mut self, Retoken { stock, orders }: &Retoken) -> Answer {
+        need((1..=ROWS_MAX).contains(&(stock.len() + orders.len())), "invalid_field")?;
+        // 1. Which of them, by what is there before the first is renamed.
+        let mut met = Vec::new();
+        let mut moved = Vec::new();
+        for Renamed { old, new } in stock {
+            if !self.has_token(*old) || self.has_token(*new) || met.contains(old) {
+                continue;
+            }
+            met.push(*old);
+            if met.contains(new) {
+                continue;
+            }
+            met.push(*new);
+            moved.push((*old, *new));
+        }
+        // 2. All their places.
+        for (old, new) in &moved {
+            let pools = self.offers.iter_mut().flat_map(|offer| &mut offer.pool);
+            let resting = self.resting.iter_mut().map(|it| &mut it.2);
+            for number in pools.chain(resting).filter(|number| number.token == *old) {
+                number.token = *new;
+            }
+            for order in self.orders.iter_mut().filter(|order| order.stock().is_some()) {
+                order.number = order.number.map(|it| if it == *old { *new } else { it });
+            }
+        }
+        // 3. Orders on providers' numbers.
+        let mut count = moved.len();
+        let mut named = Vec::new();
+        for OrderToken { order, new } in orders {
+            let Ok(index) = self.find(*order) else { continue };
+            let order = &mut self.orders[index];
+            let is_old = order.number.is_some_and(|number| number != *new);
+            if order.stock().is_none() && is_old && !named.contains(&index) {
+                named.push(index);
+                order.number = Some(*new);
+                count += 1;
+            }
+        }
+        Ok(Reply::Changed(count as u32))
     }
 
     /// Whether a value is under a day's key that lives.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use nexnum_engine::activation::StockNumber;
-use nexnum_engine::command::{Effect, Listed, NewPayment, Reply};
+use nexnum_engine::command::{Effect, Listed, LoadStock, NewPayment, Reply};
 use nexnum_engine::event::{
     ClockJump, ClosedDay, ForeignAmount, LedgerTerms, LoadedNumber, OfferTerms, ProviderKind, Scope,
 };
@@ -201,16 +201,20 @@ impl Model {
     pub(super) fn load(
         &mut self,
         now: Time,
-        id: OfferId,
-        cost: Micros,
-        price: Micros,
-        numbers: &[LoadedNumber],
+        LoadStock { offer: id, cost, price, numbers, others }: &LoadStock,
     ) -> Answer {
+        let (id, cost, price) = (*id, *cost, *price);
         let offer = self.offer(id)?;
         need(self.kind(offer.provider)? == ProviderKind::Own, "wrong_provider_kind")?;
+        need(others.iter().all(|tokens| tokens.len() == numbers.len()), "invalid_field")?;
         need((1..=ROWS_MAX).contains(&numbers.len()), "invalid_field")?;
         need(priced_well(cost, price), "amount_out_of_range")?;
-        let tokens: Vec<Token> = numbers.iter().map(|it| it.token).collect();
+        // A number that is here goes on under the token that it has.
+        let known = |(index, it): (usize, &LoadedNumber)| {
+            let mut all = std::iter::once(it.token).chain(others.iter().map(|of| of[index]));
+            all.find(|token| !others.is_empty() && self.has_token(*token)).unwrap_or(it.token)
+        };
+        let tokens: Vec<Token> = numbers.iter().enumerate().map(known).collect();
         let distinct: BTreeSet<_> = tokens.iter().collect();
         need(distinct.len() == tokens.len(), "duplicate_number")?;
         for LoadedNumber { token: _, sealed } in numbers {

@@ -36,7 +36,7 @@ fn with_orders(now: Time, ends_in_ms: u64, orders: u64) -> Engine {
     execute(ListOffers { provider: PROVIDER, offers }.into());
     let (offer, cost) = (OfferId(1), Micros(1));
     execute(MakeSealKey { handle, owner: KeyOwner::Load(offer) }.into());
-    execute(LoadStock { offer, cost, price: PRICE, numbers }.into());
+    execute(LoadStock { offer, cost, price: PRICE, numbers, others: Vec::new() }.into());
     let terms = Terms { offer, provider: PROVIDER, price: PRICE, cost };
     for n in 0..orders {
         let (account, product, carrier) = (AccountId(1), PRODUCT, CarrierId::ANY);
