@@ -265,17 +265,21 @@ impl State {
         own.map(|(id, _)| id)
     }
 
-    /// Whether a number has this token here.
-    pub(crate) fn knows_token(&self, token: Token) -> bool {
+    /// Whether a number has this token here, of the providers of own stock.
+    pub(crate) fn knows_token(&self, own: &[ProviderId], token: Token) -> bool {
         self.holders.of(token).next().is_some()
             || self.offers_with(token).next().is_some()
-            || self.own_providers().any(|own| self.seen.contains_key(&(own, token)))
+            || own.iter().any(|own| self.seen.contains_key(&(*own, token)))
     }
 
     /// The token of a number: the one that it has here, or that under the key in use. So a number has
     /// one token in all tables, also while new ones are put in place of old ones.
     pub(crate) fn known_token(&self, tokens: &UnderKeys<Token>) -> Token {
-        let is_known = |token: &&Token| !tokens.others.is_empty() && self.knows_token(**token);
+        if tokens.others.is_empty() {
+            return tokens.current;
+        }
+        let own: Vec<ProviderId> = self.own_providers().collect();
+        let is_known = |token: &&Token| self.knows_token(&own, **token);
         *tokens.iter().find(is_known).unwrap_or(&tokens.current)
     }
 

@@ -4,9 +4,9 @@
 /// A token or digests of one thing, by the keys that they are made under.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct UnderKeys<T> {
-    /// Under the key that is in use: what the ledger keeps of a thing that is new.
+    /// Under the key in use, or of a message under that of its order: what the ledger keeps of it.
     pub current: T,
-    /// Under the others that live; mostly there are none.
+    /// Under the others that live.
     pub others: Box<[T]>,
 }
 

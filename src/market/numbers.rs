@@ -99,8 +99,11 @@ impl Numbers {
         // Not kept where it is not: all are looked at, and those that are sold are in memory.
         let loaded = held.map_or_else(|| self.look_up(load), Ok)?;
         let mut numbers = Vec::with_capacity(loaded.len());
-        for LoadedNumber { sealed, .. } in &*loaded {
-            numbers.extend(self.open(None, sealed)?);
+        for (index, LoadedNumber { sealed, .. }) in loaded.iter().enumerate() {
+            let number = self.open(None, sealed).inspect_err(|NumberUnread| {
+                tracing::error!(%load, index, "a number of own stock cannot be read");
+            });
+            numbers.extend(number?);
         }
         Ok(numbers)
     }

@@ -11,8 +11,7 @@ use nexnum_engine::command::Retoken;
 use nexnum_engine::event::{DestroyReason, OrderToken, Renamed};
 use nexnum_engine::group::Origin;
 use nexnum_engine::ids::Number;
-use nexnum_engine::limits::ROWS_MAX;
-use nexnum_engine::sealed::KeyHandle;
+use nexnum_engine::time::Time;
 use nexnum_storage::lookup_key::LookupKey;
 
 use super::lookups::{LivingLookup, Lookups};
@@ -28,98 +27,143 @@ const OVERLAP_MIN: u32 = 4;
 /// Days after a key's end after which the operator is told that it lives on.
 const OVERDUE: u32 = 3;
 
+/// No key is made so shortly before midnight: it is in use from the day after, when no command is under
+/// way any more that was given the keys without it.
+const QUIET_MS: u64 = 10 * 60_000;
+/// Tokens in a command: each takes some microseconds of the engine's time.
+const CHUNK: usize = 4_096;
+/// How long a command waits for a full inbox.
+const SEND_MS: u64 = 60_000;
+
 /// On which day a key is due to be destroyed; `None` while it is the newest.
 fn end_of(keys: &[LivingLookup], index: usize, life: u32) -> Option<u32> {
     let next = keys.get(index + 1)?;
-    Some((keys[index].day + life).max(next.day + OVERLAP_MIN))
+    Some((keys[index].day.saturating_add(life)).max(next.day.saturating_add(OVERLAP_MIN)))
+}
+
+/// On which day the one after the newest is due to be made.
+fn next_of(keys: &[LivingLookup], life: u32) -> u32 {
+    keys.last().map_or(0, |newest| newest.day.saturating_add((life / 2).max(1)))
+}
+
+/// The keys that are due to be destroyed.
+fn over(keys: &[LivingLookup], life: u32, today: u32) -> Vec<usize> {
+    let is_over = |index: &usize| end_of(keys, *index, life).is_some_and(|end| end <= today);
+    (0..keys.len()).filter(is_over).collect()
 }
 
 impl Market {
-    /// Makes the next key of tokens and digests in time, moves numbers to the one in use, and destroys
-    /// those that have lived for `life` days. `settled` is the key that all numbers were moved to since
-    /// the start.
+    /// Makes the next key of tokens and digests in time, and ends those that have lived for `life` days:
+    /// numbers under them get tokens under the one in use, and where none is left they are destroyed.
     ///
     /// # Errors
-    /// [`SealingError`]: the next look goes on.
-    pub async fn rotate_lookups(
-        &self,
-        life: u32,
-        settled: &mut Option<KeyHandle>,
-    ) -> Result<(), SealingError> {
-        let today = self.clock.now().day();
-        // 1. The next key: in use from tomorrow on, when every command brings what is under it.
-        let newest = self.sealing.lookups().all().last().map_or(today, |newest| newest.day);
-        if today >= newest + (life / 2).max(1) {
-            self.prepare_lookup(today).await?;
-            self.addresses.begin_anew();
-            tracing::info!(day = today, "the next key of tokens and digests was made");
+    /// [`SealingError`], the first: the next look goes on.
+    pub async fn rotate_lookups(&self, life: u32) -> Result<(), SealingError> {
+        let now = self.clock.now();
+        let made = self.make_lookup(life, now).await;
+        let ended = self.end_lookups(life, now.day()).await;
+        self.note_overdue(life, now.day());
+        made.and(ended)
+    }
+
+    async fn make_lookup(&self, life: u32, now: Time) -> Result<(), SealingError> {
+        let today = now.day();
+        if today < next_of(self.sealing.lookups().all(), life)
+            || now.plus_ms(QUIET_MS).day() > today
+        {
+            return Ok(());
         }
-        // 2. Numbers with tokens under an older key, once after a change, and before one is destroyed.
+        self.prepare_lookup(today).await?;
+        self.addresses.begin_anew();
+        tracing::info!(day = today, "the next key of tokens and digests was made");
+        Ok(())
+    }
+
+    async fn end_lookups(&self, life: u32, today: u32) -> Result<(), SealingError> {
+        // 1. Files that could not be destroyed before.
+        for handle in self.sealing.ended_lookups() {
+            self.destroy_key(handle, DestroyReason::Retention).await?;
+        }
+        // 2. Numbers with tokens under another key than that in use.
         let lookups = self.sealing.lookups();
-        let keys = lookups.all();
-        let used = lookups.living_on(today);
-        let is_over = |index: &usize| end_of(keys, *index, life).is_some_and(|end| end <= today);
-        let over: Vec<usize> = (0..keys.len()).filter(is_over).collect();
-        self.note_overdue(keys, (life, today));
-        let is_settled = *settled == Some(used.handle) && over.is_empty();
-        if keys[0].handle != used.handle && !is_settled {
-            let moved = self.retoken(&lookups, today).await?;
-            *settled = Some(used.handle);
-            if moved > 0 {
-                // Whether there are others is for the next look to say.
-                tracing::info!(moved, "numbers have tokens under the key in use");
+        let over = over(lookups.all(), life, today);
+        if over.is_empty() {
+            return Ok(());
+        }
+        let known = self.retoken(&lookups, today).await?;
+        if known > 0 {
+            tracing::info!(known, "numbers get tokens under the key in use");
+            // Only a look that finds none says that all have new ones.
+            if self.retoken(&lookups, today).await? > 0 {
                 return Ok(());
             }
         }
-        // 3. Keys at their end, under which nothing is left.
+        // 3. The keys, under which nothing is left.
         for index in over {
-            let LivingLookup { handle, day, .. } = keys[index];
+            let LivingLookup { handle, day, .. } = lookups.all()[index];
             self.destroy_key(handle, DestroyReason::Retention).await?;
             tracing::info!(day, key = %handle, "a key of tokens and digests was destroyed");
         }
         Ok(())
     }
 
-    /// Tells the operator of a key that lives although its end is past.
-    fn note_overdue(&self, keys: &[LivingLookup], (life, today): (u32, u32)) {
-        let overdue = (0..keys.len())
-            .find(|index| end_of(keys, *index, life).is_some_and(|end| today >= end + OVERDUE));
-        let subject = AttentionSubject::default;
-        let Some(index) = overdue else {
+    /// Tells the operator of a key that a look has left although its end is past, and of one that should
+    /// have been followed by another.
+    fn note_overdue(&self, life: u32, today: u32) {
+        let (lookups, subject) = (self.sealing.lookups(), AttentionSubject::default);
+        let since = today.saturating_sub(OVERDUE);
+        let is_left = !over(lookups.all(), life, since).is_empty();
+        let is_sole = next_of(lookups.all(), life) <= since;
+        if !is_left && !is_sole && self.sealing.ended_lookups().is_empty() {
             self.attention.clear(AttentionKind::LookupKeyOverdue, subject());
             return;
+        }
+        let text = if is_sole {
+            "the next key of tokens and digests could not be made for days: the log says why"
+        } else {
+            "a key of tokens and digests should have been destroyed: the log says what keeps it"
         };
-        let text = format!(
-            "the key of tokens and digests of day {} should have been destroyed: the log says what \
-             keeps it",
-            keys[index].day
-        );
         self.attention.raise(AttentionKind::LookupKeyOverdue, subject(), text);
     }
 
-    /// Puts tokens under the key in use in place of those under others; gives how many.
+    /// Puts tokens under the key in use in place of those under others; gives how many numbers had such.
+    /// One that cannot be read keeps none of the others.
     async fn retoken(&self, lookups: &Arc<Lookups>, today: u32) -> Result<u32, SealingError> {
-        let mut moved = 0;
+        let (mut known, mut read_all, mut stock) = (0, Ok(()), Vec::new());
         // 1. Own stock, a load after the other.
         for load in self.read_model.load_ids() {
             let (numbers, lookups) = (self.numbers.clone(), Arc::clone(lookups));
             let read = move || Ok(renamed(&lookups, today, &numbers.of_load(load)?));
-            for stock in blocking(read).await?.chunks(ROWS_MAX) {
-                moved += self.rename(Retoken { stock: stock.to_vec(), orders: Vec::new() }).await?;
+            match blocking(read).await {
+                Ok(read) => stock.extend(read),
+                Err(error) => read_all = Err(error),
             }
+            while stock.len() >= CHUNK {
+                let rest = stock.split_off(CHUNK);
+                let full = std::mem::replace(&mut stock, rest);
+                known += self.rename(Retoken { stock: full, orders: Vec::new() }).await?;
+            }
+        }
+        if !stock.is_empty() {
+            known += self.rename(Retoken { stock, orders: Vec::new() }).await?;
         }
         // 2. Numbers that providers gave.
         let (numbers, read_model) = (self.numbers.clone(), Arc::clone(&self.read_model));
         let lookups = Arc::clone(lookups);
         let read = move || given(&read_model, &numbers, lookups.on(today));
-        for orders in blocking(read).await?.chunks(ROWS_MAX) {
-            moved += self.rename(Retoken { stock: Vec::new(), orders: orders.to_vec() }).await?;
+        for orders in blocking(read).await?.chunks(CHUNK) {
+            known += self.rename(Retoken { stock: Vec::new(), orders: orders.to_vec() }).await?;
         }
-        Ok(moved)
+        read_all.map(|()| known)
     }
 
     async fn rename(&self, command: Retoken) -> Result<u32, SealingError> {
-        let renamed: Result<u32, Refused> = self.execute(Origin::SYSTEM, command).await;
+        if self.stopping.is_raised() {
+            return Err(SealingError::Refused(Refused::Stopped));
+        }
+        let until = self.clock.now().plus_ms(SEND_MS);
+        let renamed = self.send_whole_until(Origin::SYSTEM, command, until).await;
+        let renamed = renamed.map_err(Refused::from).and_then(|renamed| Ok(renamed?));
         let count = renamed.map_err(SealingError::Refused)?;
         self.metrics.retokened(count);
         Ok(count)
@@ -165,6 +209,7 @@ fn given(
 
 #[cfg(test)]
 mod tests {
+    use nexnum_engine::sealed::KeyHandle;
     use nexnum_storage::sealed::SealingKey;
 
     use super::*;
@@ -181,5 +226,7 @@ mod tests {
         assert_eq!(ends(90), [Some(190), Some(235), None]);
         // Whatever the retention says, the next key is in use before.
         assert_eq!(ends(1), [Some(149), Some(194), None]);
+        assert_eq!([90, 30, 1].map(|life| next_of(&keys, life)), [235, 205, 191]);
+        assert_eq!([189, 190, 235].map(|today| over(&keys, 90, today).len()), [0, 1, 2]);
     }
 }

@@ -40,8 +40,8 @@ pub enum SealingError {
     /// The value.
     #[error(transparent)]
     Value(#[from] SealError),
-    /// The ledger did not take the making of a key.
-    #[error("the making of a sealing key was refused: {0:?}")]
+    /// The ledger did not take what becomes of keys.
+    #[error("the ledger did not take what becomes of keys: {0:?}")]
     Refused(Refused),
     /// No random bytes.
     #[error(transparent)]
@@ -158,6 +158,14 @@ impl Sealing {
     #[must_use]
     pub fn lookups(&self) -> Arc<Lookups> {
         self.0.lookups.load_full()
+    }
+
+    /// Keys of tokens and digests whose end the ledger has, and whose files are left.
+    pub(super) fn ended_lookups(&self) -> Vec<KeyHandle> {
+        let (lookups, owners) = (self.lookups(), self.0.owners.pin());
+        let lives = |handle: &KeyHandle| lookups.all().iter().any(|key| key.handle == *handle);
+        let all = owners.iter().filter(|(owner, _)| matches!(owner, KeyOwner::Lookup(_)));
+        all.map(|(_, handle)| *handle).filter(|handle| !lives(handle)).collect()
     }
 
     /// The keys of the days before one, and which days.

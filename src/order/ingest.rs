@@ -114,8 +114,8 @@ impl Orders {
         message: Arrived<'_>,
         callback: Option<CallbackId>,
     ) -> Result<Ingested, Refusal> {
-        let (lookups, today) = (self.market.sealing.lookups(), self.market.clock.now().day());
-        let (parts, readable) = read(lookups.on(today), &message);
+        let lookups = self.market.sealing.lookups();
+        let (mut parts, readable) = read(lookups.newest(), &message);
         let mut refused = BTreeSet::new();
         loop {
             // 1. Whom it is for, and whether it has come before, to any buyer of the number.
@@ -129,6 +129,8 @@ impl Orders {
                 }
                 Err(refusal) => return Err(refusal),
             };
+            // One key for all that comes to an order.
+            parts.key = lookups.on(order.placed_at.day());
             let came = |digest: u128| {
                 let received = orders.iter().find_map(|known| {
                     let at = self.posted_at(known, digest, &parts, &readable, now)?;

@@ -28,6 +28,11 @@ impl Orders {
         readable: &Readable<'_>,
         now: Time,
     ) -> Option<Time> {
+        // Its messages are under the key of its day.
+        let lookups = self.market.sealing.lookups();
+        let key = lookups.on(order.placed_at.day());
+        let digest = identity::under(parts, digest, key).unwrap_or(digest);
+        let parts = &Parts { key, ..*parts };
         let known = received::posted_at(order, digest, parts, readable);
         known.or_else(|| self.came_without_id(order, digest, parts, now))
     }

@@ -69,8 +69,8 @@ impl Supply {
     /// The refusal; no number is added then.
     pub async fn load(&self, origin: &Origin, load: StockLoad) -> Result<Loaded, LoadRefusal> {
         // 1. Refused before its carrier is named and its offer is listed, which are events.
-        let tokens = load.numbers.iter().map(|it| self.market.tokens(*it).current);
-        let tokens: Vec<_> = tokens.collect();
+        let (lookups, today) = (self.market.sealing.lookups(), self.market.clock.now().day());
+        let tokens: Vec<_> = load.numbers.iter().map(|it| lookups.on(today).token(*it)).collect();
         let numbers = load.numbers.clone();
         let refused = |refused| match refused {
             Refused::Rejected(Reject::DuplicateNumber(index)) => {

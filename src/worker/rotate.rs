@@ -20,23 +20,22 @@ pub(super) async fn run(
     mut stop: watch::Receiver<bool>,
     beat: Arc<Beat>,
 ) {
-    let (mut settled, mut is_failing) = (None, false);
+    let mut failing: Option<String> = None;
     loop {
         beat.round();
-        let rotated = orders.market.rotate_lookups(retention.lookup_life(), &mut settled).await;
+        let rotated = orders.market.rotate_lookups(retention.lookup_life()).await;
         // The next look goes on; a lasting failure is said once, and at its end.
-        match rotated {
-            Err(error) if !is_failing => {
+        let error = rotated.err().map(|error| error.to_string());
+        match &error {
+            Some(error) if failing.as_ref() != Some(error) => {
                 tracing::warn!(%error, "the keys of tokens and digests could not be changed");
-                is_failing = true;
             }
-            Err(_) => {}
-            Ok(()) if is_failing => {
+            None if failing.is_some() => {
                 tracing::info!("the keys of tokens and digests are changed again");
-                is_failing = false;
             }
-            Ok(()) => {}
+            Some(_) | None => {}
         }
+        failing = error;
         if stopped_within(&mut stop, LOOK).await {
             return;
         }

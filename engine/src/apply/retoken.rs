@@ -8,7 +8,7 @@ use crate::ids::{OfferId, ProviderId, Token};
 use crate::state::{Quarantined, State};
 
 /// Bits that tell at a glance that a token has no new one.
-const GLANCE_BITS: usize = 1 << 16;
+const GLANCE_BITS: usize = 1 << 18;
 
 /// New tokens by the old ones, for a walk over a long stock: most of it is passed by at a glance.
 struct NewTokens {
@@ -47,11 +47,12 @@ impl NewTokens {
 
 impl State {
     pub(super) fn retoken_stock(&mut self, tokens: &[Renamed]) {
+        let own: Vec<ProviderId> = self.own_providers().collect();
         let mut in_stock = BTreeSet::new();
         for &Renamed { old, new } in tokens {
             let of_orders = self.retoken_sold(old, new);
             let of_stock = self.retoken_held(old, new, &mut in_stock);
-            let of_seen = self.retoken_seen(old, new);
+            let of_seen = self.retoken_seen(&own, old, new);
             assert!(of_orders | of_stock | of_seen, "a token that is known gets a new one");
         }
         let new_tokens = NewTokens::of(tokens);
@@ -103,10 +104,9 @@ impl State {
     }
 
     /// Of what the number received for orders that have left memory; false if it did not.
-    fn retoken_seen(&mut self, old: Token, new: Token) -> bool {
-        let own: Vec<ProviderId> = self.own_providers().collect();
+    fn retoken_seen(&mut self, own: &[ProviderId], old: Token, new: Token) -> bool {
         let mut moved = false;
-        for provider in own {
+        for &provider in own {
             let Some(seen) = self.seen.remove(&(provider, old)) else { continue };
             self.seen_ages.remove(&(seen.last, provider, old));
             self.seen_ages.insert((seen.last, provider, new));

@@ -22,11 +22,12 @@ pub struct DestroySealKey {
 }
 
 /// Puts new tokens in place of old ones, where the state has these; at least one is named. Answered with
-/// how many had changed.
+/// how many old tokens it had: with zero it has none of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retoken {
-    /// Of own stock, at most [`ROWS_MAX`](crate::limits::ROWS_MAX).
+    /// Of own stock.
     pub stock: Vec<Renamed>,
-    /// Of orders on providers' numbers, as many.
+    /// Of orders on providers' numbers; with those of stock at most
+    /// [`ROWS_MAX`](crate::limits::ROWS_MAX).
     pub orders: Vec<OrderToken>,
 }

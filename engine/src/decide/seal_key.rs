@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::check::counted;
 use crate::command::{DestroySealKey, Effect, MakeSealKey, Retoken};
 use crate::event::{Event, OrderToken, Renamed, SealKeyEvent};
-use crate::ids::{OrderId, Token};
+use crate::ids::{OrderId, ProviderId, Token};
 use crate::limits::SEAL_KEYS_MAX;
 use crate::reject::Reject;
 use crate::sealed::KeyOwner;
@@ -48,7 +48,8 @@ pub(super) fn destroy(
     Ok(Effect::Done)
 }
 
-/// Those that the state does not know are left out, and those whose new token is another number's.
+/// Those that the state does not know are left out, and those whose new token is another number's. These
+/// count in the answer: their old token is known still.
 pub(super) fn retoken(
     state: &State,
     Retoken { stock, orders }: &Retoken,
@@ -56,9 +57,12 @@ pub(super) fn retoken(
 ) -> Result<u32, Reject> {
     counted(stock.len() + orders.len(), "tokens")?;
     let mut met: BTreeSet<Token> = BTreeSet::new();
+    let own: Vec<ProviderId> = state.own_providers().collect();
+    let mut known = 0;
     let moves = |&&Renamed { old, new }: &&Renamed| {
-        let fits = state.knows_token(old) && !state.knows_token(new);
-        fits && met.insert(old) && met.insert(new)
+        let is_known = state.knows_token(&own, old);
+        known += u32::from(is_known);
+        is_known && !state.knows_token(&own, new) && met.insert(old) && met.insert(new)
     };
     let stock: Vec<Renamed> = stock.iter().filter(moves).copied().collect();
     let mut named: BTreeSet<OrderId> = BTreeSet::new();
@@ -68,8 +72,8 @@ pub(super) fn retoken(
         is_old && named.insert(order)
     };
     let orders: Vec<OrderToken> = orders.iter().filter(is_old).copied().collect();
-    let count = (stock.len() + orders.len()) as u32;
-    if count > 0 {
+    let count = known + orders.len() as u32;
+    if stock.len() + orders.len() > 0 {
         events.push(Event::SealKey(SealKeyEvent::Retokened { stock, orders }));
     }
     Ok(count)

@@ -54,10 +54,9 @@ pub enum SealKeyEvent {
     },
     /// Numbers have new tokens.
     Retokened {
-        /// Of own stock: in stock, at rest, of orders in memory, each in all its places at once. At most
-        /// [`ROWS_MAX`](crate::limits::ROWS_MAX).
+        /// Of own stock: in stock, at rest, of orders in memory, each in all its places at once.
         stock: Vec<Renamed>,
-        /// Of providers, as many.
+        /// Of providers; with those of stock at most [`ROWS_MAX`](crate::limits::ROWS_MAX).
         orders: Vec<OrderToken>,
     },
 }

@@ -28,6 +28,7 @@ async fn a_server_that_stops_is_not_ready_and_still_answers() {
             "forget",
             "history",
             "poll",
+            "rotate",
             "shown",
             "snapshot"
         ]

@@ -56,11 +56,8 @@ impl Rig {
         jump(&self.market, &self.shown, to - now.0.cast_signed()).await;
     }
 
-    /// Two looks of a process that has settled nothing yet: the second one ends what the first began.
     async fn rotate(&self) {
-        for _ in 0..2 {
-            self.market.running.rooms.market.rotate_lookups(LIFE, &mut None).await.unwrap();
-        }
+        self.market.running.rooms.market.rotate_lookups(LIFE).await.unwrap();
     }
 
     /// The days of the keys of tokens and digests, the oldest first.
@@ -144,7 +141,7 @@ async fn what_was_found_under_one_key_is_found_under_the_next() {
     let rig = Rig::start().await;
     let day = rig.market.running.rooms.market.clock.now().day();
     let old_key = rig.key_of(day);
-    // 1. One key; then the next one is there, and not in use.
+    // 1. One key; then the next one is there, and not in use. None is made shortly before midnight.
     rig.set(day + 1, BEFORE_MS).await;
     let first = rig.buyer.order(&wish(), "k-1").await.created();
     assert_eq!(rig.post(&first["activation"]["number"], "m-1", 11_111).await, "accepted");
@@ -154,31 +151,66 @@ async fn what_was_found_under_one_key_is_found_under_the_next() {
     rig.rotate().await;
     assert_eq!(rig.days(), [day, day + 1]);
     rig.set(day + 2, BEFORE_MS).await;
+    rig.rotate().await;
     let open = rig.delivered("m-2", 22_222).await;
     let bought = Bought { first, open };
-    // 2. It is in use: before and after the numbers have their new tokens, and after a start.
+    // 2. It is in use, also after a start.
     rig.set(day + 2, AFTER_MS).await;
     rig.assert_found(&bought, "before").await;
-    let before = rig.position();
     rig.rotate().await;
-    assert!(rig.position() > before, "numbers have new tokens");
-    let settled = rig.position();
-    rig.rotate().await;
-    assert_eq!(rig.position(), settled, "once");
-    rig.assert_found(&bought, "after").await;
     let rig = rig.restart().await;
     rig.assert_found(&bought, "restarted").await;
-    // 3. The first key is destroyed once the next one has taken over for long enough.
+    // 3. The first key is destroyed once the next one has taken over for long enough, and all numbers
+    // have new tokens, those of open orders too.
     rig.set(day + 4, AFTER_MS).await;
     rig.rotate().await;
     assert_eq!(rig.days(), [day, day + 1, day + 2, day + 4]);
+    rig.set(day + 5, BEFORE_MS).await;
+    let open = rig.delivered("m-5", 55_555).await;
     rig.set(day + 5, AFTER_MS).await;
+    let before = rig.position();
     rig.rotate().await;
+    assert!(rig.position() > before, "numbers have new tokens");
     assert!(!rig.days().contains(&day), "{:?}", rig.days());
     assert!(files_with(&rig.market.dir(), &[old_key]).is_empty());
-    let last = rig.delivered("m-9", 99_999).await;
+    let number = rig.number(&open).await;
+    assert_eq!(rig.post(&number, "m-5", 55_555).await, "duplicate");
+    assert_eq!(rig.post(&number, "m-6", 66_666).await, "accepted");
     let rig = rig.restart().await;
-    let number = rig.number(&last).await;
-    assert_eq!(rig.post(&number, "m-9", 99_999).await, "duplicate");
+    assert_eq!(rig.post(&number, "m-6", 66_666).await, "duplicate");
+    assert_eq!(rig.post(&number, "m-7", 77_777).await, "accepted");
+    rig.market.running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_words_are_counted_on_when_the_key_changes() {
+    let rig = Rig::start().await;
+    let day = rig.market.running.rooms.market.clock.now().day();
+    rig.set(day + 1, AFTER_MS).await;
+    rig.rotate().await;
+    rig.set(day + 2, BEFORE_MS).await;
+    let order = buy(&rig.buyer, "telegram").await;
+    let shown = rig.buyer.get(&format!("/api/v1/orders/{order}")).await.ok();
+    let activation = &shown["activation"];
+    let (number, id) = (activation["number"].clone(), activation["id"].as_str().unwrap());
+    let resend = format!("/api/v1/activations/{id}/resend");
+    let post = async |id: Option<&str>| {
+        let mut body = json!({"number": number, "text": "Your code is 45678"});
+        if let Some(id) = id {
+            body["id"] = json!(id);
+        }
+        rig.market.posted(body).await.ok()["status"].clone()
+    };
+    // 1. Twice before midnight, without an id.
+    assert_eq!([post(None).await, post(None).await], ["accepted", "duplicate"]);
+    rig.buyer.post(&resend, json!({})).await.ok();
+    assert_eq!([post(None).await, post(None).await], ["accepted", "duplicate"]);
+    // 2. After it a repeat is one, also with an id, and what the buyer asked for is another.
+    rig.set(day + 2, AFTER_MS).await;
+    assert_eq!([post(None).await, post(Some("late id")).await], ["duplicate", "duplicate"]);
+    rig.buyer.post(&resend, json!({})).await.ok();
+    assert_eq!([post(None).await, post(None).await], ["accepted", "duplicate"]);
+    let shown = rig.buyer.get(&format!("/api/v1/orders/{order}")).await.ok();
+    assert_eq!(shown["activation"]["messages"].as_array().unwrap().len(), 3);
     rig.market.running.stop().await.unwrap();
 }

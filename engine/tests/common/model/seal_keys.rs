@@ -59,7 +59,9 @@ impl Model {
         // 1. Which of them, by what is there before the first is renamed.
         let mut met = Vec::new();
         let mut moved = Vec::new();
+        let mut count = 0;
         for Renamed { old, new } in stock {
+            count += u32::from(self.has_token(*old));
             if !self.has_token(*old) || self.has_token(*new) || met.contains(old) {
                 continue;
             }
@@ -82,7 +84,6 @@ impl Model {
             }
         }
         // 3. Orders on providers' numbers.
-        let mut count = moved.len();
         let mut named = Vec::new();
         for OrderToken { order, new } in orders {
             let Ok(index) = self.find(*order) else { continue };
@@ -94,7 +95,7 @@ impl Model {
                 count += 1;
             }
         }
-        Ok(Reply::Changed(count as u32))
+        Ok(Reply::Changed(count))
     }
 
     /// Whether a value is under a day's key that lives.
