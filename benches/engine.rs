@@ -69,8 +69,10 @@ impl Market {
             kind: ProviderKind::Own,
         }));
         for id in 1..=ACCOUNTS {
-            let name = format!("account {id}").into();
-            market.must(&Command::OpenAccount(OpenAccount { name, credit_limit: Micros::ZERO }));
+            market.must(&Command::OpenAccount(OpenAccount {
+                name: None,
+                credit_limit: Micros::ZERO,
+            }));
             let (account, amount) = (AccountId(id), Micros::units(1_000_000));
             market.must(&Command::Deposit(Deposit {
                 account,

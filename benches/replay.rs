@@ -100,8 +100,10 @@ impl Writer {
             kind: ProviderKind::Own,
         }));
         for id in 1..=ACCOUNTS {
-            let name = format!("account {id}").into();
-            self.execute(&Command::OpenAccount(OpenAccount { name, credit_limit: Micros::ZERO }));
+            self.execute(&Command::OpenAccount(OpenAccount {
+                name: None,
+                credit_limit: Micros::ZERO,
+            }));
             let (account, amount) = (AccountId(id), Micros::units(1_000_000));
             self.execute(&Command::Deposit(Deposit {
                 account,

@@ -41,7 +41,8 @@ pub struct State {
     pub(crate) epoch: Option<Epoch>,
     pub(crate) closed_day: Option<ClosedDay>,
     pub(crate) accounts: Table<AccountId, Account>,
-    pub(crate) account_names: BTreeSet<Box<str>>,
+    /// Digests of their names.
+    pub(crate) account_names: BTreeSet<u128>,
     pub(crate) books: Books,
     pub(crate) keys: Table<KeyId, Key>,
     /// Hashes of all keys, revoked ones too.

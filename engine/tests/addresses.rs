@@ -31,7 +31,7 @@ fn number(account: AccountId, digest: u128, handle: u128) -> Command {
 fn market() -> Recorded {
     let mut market = Recorded::default();
     for command in [
-        OpenAccount { name: "ann".into(), credit_limit: Micros::ZERO }.into(),
+        OpenAccount { name: None, credit_limit: Micros::ZERO }.into(),
         IssueKey { account: Some(ANN), hash: [1; 32], prefix: "nx_live_".into() }.into(),
         make(1, KeyOwner::Identity(ANN)),
         make(2, KeyOwner::Identity(OPERATORS)),
@@ -95,7 +95,7 @@ fn a_head_with_an_address_that_has_no_number_is_noticed() {
         |actor, address| Origin { address: Some(AddressNumber(address)), ..Origin::of(actor) };
     let is_refused = |origin| {
         let mut groups = groups.clone();
-        let (account, name) = (AccountId(2), "bob".into());
+        let (account, name) = (AccountId(2), None);
         let opened = AccountEvent::AccountOpened { account, name, credit_limit: Micros::ZERO };
         groups.push((Head::new(START, origin), vec![Event::Account(opened)]));
         catch_unwind(AssertUnwindSafe(|| replay(&groups))).is_err()

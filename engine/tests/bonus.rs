@@ -37,7 +37,7 @@ impl Market {
         let mut market = Self { recorded: Recorded::new(Policy::default()), now: START };
         let product = Product { country: CountryId(1), service: ServiceId(1) };
         market.run(make_day_key());
-        market.run(OpenAccount { name: "ann".into(), credit_limit: Micros::ZERO });
+        market.run(OpenAccount { name: None, credit_limit: Micros::ZERO });
         let payment = NewPayment::new("bank", Micros(100), 1);
         market.run(Deposit { account: ANN, payment, sealed: None });
         market.run(RegisterProvider { name: "hero".into(), kind: ProviderKind::Driven });

@@ -111,7 +111,7 @@ async fn fill(rooms: &Rooms) {
     };
     let numbers = NUMBERS.map(Number).collect();
     let (offer, cost, price) = (OfferId(1), Micros(5_000), Micros(10_000));
-    execute(rooms, OpenAccount { name: "a".into(), credit_limit: Micros::ZERO }).await;
+    execute(rooms, OpenAccount { name: None, credit_limit: Micros::ZERO }).await;
     execute(rooms, issue(Some(account), TRADE_KEY)).await;
     execute(rooms, issue(None, ADMIN_KEY)).await;
     let payment = NewPayment::new("bank", Micros::units(1_000), 1);

@@ -8,6 +8,8 @@ mod revocations;
 
 use std::sync::Arc;
 
+use tokio::sync::Mutex;
+
 use crate::market::Market;
 
 use self::revocations::Revocations;
@@ -20,12 +22,14 @@ pub struct Access {
     /// The market whose accounts and keys these are.
     pub market: Market,
     revocations: Arc<Revocations>,
+    /// Held while an account is opened: its name is sealed under the key of the next one.
+    opening: Arc<Mutex<()>>,
 }
 
 impl Access {
     /// Access to a market.
     #[must_use]
     pub fn new(market: Market) -> Self {
-        Self { market, revocations: Arc::default() }
+        Self { market, revocations: Arc::default(), opening: Arc::default() }
     }
 }

@@ -3,7 +3,7 @@
 use nexnum_engine::command::{DestroySealKey, Effect};
 use nexnum_engine::event::DestroyReason;
 use nexnum_engine::group::Origin;
-use nexnum_engine::ids::{AccountId, Number, OfferId, OrderId, Token};
+use nexnum_engine::ids::{Number, OfferId, OrderId, Token};
 use nexnum_engine::sealed::{KeyHandle, KeyOwner, Purpose, SealedValue};
 use nexnum_engine::under_keys::UnderKeys;
 
@@ -58,14 +58,6 @@ impl Market {
         let command = DestroySealKey { handle, why };
         self.execute(Origin::SYSTEM, command).await.map_err(SealingError::Refused)?;
         self.sealing.destroy(handle).await
-    }
-
-    /// Sees to it that an account has its identity key.
-    ///
-    /// # Errors
-    /// [`SealingError`].
-    pub async fn prepare_identity(&self, account: AccountId) -> Result<(), SealingError> {
-        self.sealing.prepare(KeyOwner::Identity(account), self.record_made()).await
     }
 
     /// Makes the key of the next day within the last hour of a day, so that nothing waits for it at

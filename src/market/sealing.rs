@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use nexnum_engine::command::MakeSealKey;
-use nexnum_engine::event::LoadedNumber;
-use nexnum_engine::ids::{Number, OfferId, OrderId, Token};
+use nexnum_engine::event::{AccountName, LoadedNumber};
+use nexnum_engine::ids::{AccountId, Number, OfferId, OrderId, Token};
 use nexnum_engine::sealed::{KeyHandle, KeyOwner, Purpose, SealedValue};
 use nexnum_storage::index_key::{IndexKey, Indexed};
 use nexnum_storage::keys::{KeyFolder, draw_handle};
@@ -93,8 +93,9 @@ struct Inner {
     index: IndexKey,
     /// The keys that live, by whose they are.
     owners: HashMap<KeyOwner, KeyHandle>,
-    /// Those of days and loads themselves, under which values are that many look at. There are as
-    /// many as days in a retention, and loads of own stock.
+    /// Those of days and loads themselves, under which values are that many look at, and those of
+    /// accounts whose names were shown. There are as many as days in a retention, loads of own stock,
+    /// and accounts.
     held: HashMap<KeyHandle, SealingKey>,
     /// What numbers and texts are found by.
     lookups: ArcSwap<Lookups>,
@@ -148,6 +149,40 @@ impl Sealing {
         self.0.index.digest(Indexed::Payment, &[rail.as_bytes(), reference.as_bytes()])
     }
 
+    /// The digest of an account's name.
+    #[must_use]
+    pub fn account_name(&self, name: &str) -> u128 {
+        self.0.index.digest(Indexed::AccountName, &[name.as_bytes()])
+    }
+
+    /// The name of an account; `None` if it has none, or its key was destroyed. Reads the key's file,
+    /// the first time: the caller is on a thread that may wait for the disk.
+    ///
+    /// # Errors
+    /// [`SealingError`].
+    pub fn open_name(
+        &self,
+        account: AccountId,
+        name: Option<&AccountName>,
+    ) -> Result<Option<String>, SealingError> {
+        let Some(AccountName { sealed, .. }) = name else { return Ok(None) };
+        let key = match self.held(sealed.handle) {
+            Some(key) => key,
+            None => {
+                let Some(key) = self.0.keys.read(&self.0.master, sealed.handle)? else {
+                    return Ok(None);
+                };
+                let owner = KeyOwner::Identity(account);
+                if self.0.owners.pin().get(&owner) == Some(&sealed.handle) {
+                    self.0.held.pin().insert(sealed.handle, key.clone());
+                }
+                key
+            }
+        };
+        let name = key.open(&self.place(Purpose::Name, None), sealed)?;
+        Ok(Some(String::from_utf8_lossy(name.expose()).into_owned()))
+    }
+
     /// The key of the digests that callbacks are known by.
     #[must_use]
     pub fn index(&self) -> &IndexKey {
@@ -184,6 +219,8 @@ impl Sealing {
         self.0.lookups.rcu(|lookups| lookups.without(handle));
         self.blocking(move |it| it.keys.destroy(handle)).await?;
         self.0.owners.pin().retain(|_, known| *known != handle);
+        // Who had read its file before may have kept it meanwhile.
+        self.0.held.pin().remove(&handle);
         Ok(())
     }
 

@@ -92,7 +92,7 @@ mod tests {
         let mut run = |command: Command| {
             engine.execute(Head::system(Time(1)), &command, &mut groups).unwrap()
         };
-        run(OpenAccount { name: "ann".into(), credit_limit: Micros(1_000) }.into());
+        run(OpenAccount { name: None, credit_limit: Micros(1_000) }.into());
         for (at, (service, open)) in (1u64..).zip(rows) {
             let product = Product { country: CountryId(1), service: ServiceId(*service) };
             let (provider, offer) = (ProviderId(at as u16), OfferId(at as u32));

@@ -26,6 +26,8 @@ pub enum Indexed {
     Key,
     /// A callback, by its id or by what it says.
     Callback,
+    /// An account, by its name.
+    AccountName,
 }
 
 impl Indexed {
@@ -34,6 +36,7 @@ impl Indexed {
             Self::Payment => 1,
             Self::Key => 2,
             Self::Callback => 3,
+            Self::AccountName => 4,
         }
     }
 }

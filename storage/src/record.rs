@@ -11,8 +11,8 @@ use nexnum_engine::addresses::AccountAddresses;
 use nexnum_engine::book::Book;
 use nexnum_engine::callback::{Callback, CallbackFailure, CallbackOutcome};
 use nexnum_engine::event::{
-    AccountEvent, Arrival, AttemptEnd, AttemptError, CallbackEvent, CatalogVersion, Charged,
-    ClockJump, ClosedDay, Closing, Completion, DestroyReason, Epoch, Event, ForeignAmount,
+    AccountEvent, AccountName, Arrival, AttemptEnd, AttemptError, CallbackEvent, CatalogVersion,
+    Charged, ClockJump, ClosedDay, Closing, Completion, DestroyReason, Epoch, Event, ForeignAmount,
     LedgerEvent, LedgerTerms, Leg, Legs, LoadedNumber, MemoryEvent, MessageIdentity, MessageKind,
     MessageWay, MoneyEvent, MoveKind, MoveReason, Moved, OfferEvent, OfferTerms, OrderEvent,
     OrderToken, OrphanEnd, Payment, Placement, ProviderKind, ProviderWord, Receipt, Renamed,
@@ -342,6 +342,7 @@ structs! {
         closed_at, notes
     }
     Counters { seq, account, key, provider, carrier, order, message, load, rail }
+    AccountName { digest, sealed }
     Account { name, credit_limit, opened_at, orders }
     Key { account, scope, hash, prefix, revoked }
     Provider { name, kind }

@@ -50,7 +50,7 @@ impl Rig {
         let dir = folder.path().join("market");
         folder::init(&dir).unwrap();
         let running = server::start(&server::config(&dir), Vec::new()).await;
-        let open = OpenAccount { name: "buyer".into(), credit_limit: Micros::units(10) };
+        let open = OpenAccount { name: None, credit_limit: Micros::units(10) };
         let buyer = running.rooms.market.handle.ask(&Origin::SYSTEM, open).await.unwrap().unwrap();
         Self { sandbox, running, buyer, folder }
     }

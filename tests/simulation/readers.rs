@@ -82,6 +82,7 @@ fn accounts(model: &ReadModel, state: &State) -> Result<(), String> {
         let available = both(Book::Available(id), Book::Bonus(id));
         let escrow = both(Book::Escrow(id), Book::EscrowBonus(id));
         same("name", &view.name, &account.name)?;
+        same("the next account", model.next_account().0 as usize, state.accounts().count() + 1)?;
         same("wallet", view.wallet(), Wallet { available, escrow })?;
         let is_open = |order: &&Order| order.account == id && order.closed_at.is_none();
         let open: BTreeSet<OrderId> = state.orders().filter(is_open).map(|o| o.id).collect();

@@ -29,7 +29,9 @@ impl State {
         match event {
             AccountEvent::AccountOpened { account, name, credit_limit } => {
                 next(&mut self.counters.account.0, account.0);
-                assert!(self.account_names.insert(name.clone()), "account names are unique");
+                let digest = name.as_ref().map(|name| name.digest);
+                let is_new = digest.is_none_or(|digest| self.account_names.insert(digest));
+                assert!(is_new, "account names are unique");
                 let (name, credit_limit) = (name.clone(), *credit_limit);
                 self.books.open_account(*account);
                 let orders = OrderNumber::default();

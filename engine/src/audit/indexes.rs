@@ -29,7 +29,8 @@ pub(super) fn follow_from_tables(state: &State) -> Result<(), String> {
 }
 
 fn names(state: &State) -> bool {
-    let names: BTreeSet<_> = state.accounts.values().map(|account| &account.name).collect();
+    let names = state.accounts.values().filter_map(|account| account.name.as_ref());
+    let names: BTreeSet<_> = names.map(|name| &name.digest).collect();
     let hashes: BTreeSet<_> = state.keys.values().map(|key| &key.hash).collect();
     let carriers: BTreeMap<_, _> = state.carriers.iter().map(|(id, name)| (name, id)).collect();
     let rails: BTreeMap<_, _> = state.rails().map(|(id, name)| (name, id)).collect();
@@ -104,7 +105,7 @@ mod tests {
         NameCarrier, NewPayment, OpenAccount, PlaceOrder, RegisterProvider, Timings,
     };
     use crate::engine::Engine;
-    use crate::event::{LoadedNumber, MoveReason, Routing, Terms};
+    use crate::event::{AccountName, LoadedNumber, MoveReason, Routing, Terms};
     use crate::group::{Groups, Head};
     use crate::ids::{
         AccountId, CarrierId, CountryId, LoadId, OfferId, OrderId, Product, ProviderId, ServiceId,
@@ -117,6 +118,7 @@ mod tests {
 
     const LOAD: KeyHandle = KeyHandle(1);
     const DAY: KeyHandle = KeyHandle(2);
+    const IDENTITY: KeyHandle = KeyHandle(3);
     const OWN: ProviderId = ProviderId(1);
     const DRIVEN: ProviderId = ProviderId(2);
 
@@ -157,7 +159,10 @@ mod tests {
             engine.execute(Head::system(Time(at)), &command, &mut groups).expect("it is legal");
             at += 1;
         };
-        run(OpenAccount { name: "ann".into(), credit_limit: Micros::ZERO }.into());
+        let identity = MakeSealKey { handle: IDENTITY, owner: KeyOwner::Identity(AccountId(1)) };
+        run(identity.into());
+        let name = Some(AccountName { digest: 5, sealed: sealed(IDENTITY) });
+        run(OpenAccount { name, credit_limit: Micros::ZERO }.into());
         let payment = NewPayment::new("bank", Micros(100), 1);
         run(Deposit { account: AccountId(1), payment, sealed: None }.into());
         run(IssueKey { account: Some(AccountId(1)), hash: [1; 32], prefix: "nx".into() }.into());

@@ -1,5 +1,6 @@
 //! What may be asked for accounts and keys.
 
+use crate::event::AccountName;
 use crate::ids::{AccountId, KeyId};
 use crate::money::Micros;
 use crate::sealed::SealedValue;
@@ -7,8 +8,9 @@ use crate::sealed::SealedValue;
 /// Opens a customer's account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenAccount {
-    /// Unique name.
-    pub name: Box<str>,
+    /// Its name, which no other account has, sealed under the identity key of the next account; where
+    /// it has one.
+    pub name: Option<AccountName>,
     /// How far below zero the wallet may go.
     pub credit_limit: Micros,
 }

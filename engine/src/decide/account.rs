@@ -7,7 +7,7 @@ use crate::ids::{AccountId, AddressNumber, KeyId};
 use crate::limits::NAME_LEN_MAX;
 use crate::money::{AMOUNT_MAX, Micros};
 use crate::reject::Reject;
-use crate::sealed::{KeyOwner, Purpose};
+use crate::sealed::{KeyOwner, Purpose, SealedValue};
 use crate::state::State;
 
 pub(super) fn open(
@@ -16,20 +16,30 @@ pub(super) fn open(
     events: &mut Vec<Event>,
 ) -> Result<AccountId, Reject> {
     let credit_limit = *credit_limit;
-    bounded(name, NAME_LEN_MAX, "name")?;
+    if name.as_ref().is_some_and(|name| !fits(&name.sealed)) {
+        return Err(Reject::OutOfBounds("name"));
+    }
     if credit_limit < Micros::ZERO || credit_limit > AMOUNT_MAX {
         return Err(Reject::AmountOutOfRange("credit_limit"));
     }
-    if state.account_names.contains(name) {
+    if name.as_ref().is_some_and(|name| state.account_names.contains(&name.digest)) {
         return Err(Reject::NameTaken);
     }
     let account = AccountId(next_id(state.counters.account.0, "accounts")?);
+    if let Some(name) = name {
+        sealed_under(state, &name.sealed, |owner| owner == KeyOwner::Identity(account))?;
+    }
     events.push(Event::Account(AccountEvent::AccountOpened {
         account,
         name: name.clone(),
         credit_limit,
     }));
     Ok(account)
+}
+
+/// Whether it may be a name: one is not empty.
+fn fits(name: &SealedValue) -> bool {
+    name.fits(Purpose::Name) && name.clear_len() > 0
 }
 
 pub(super) fn issue_key(

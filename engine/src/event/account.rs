@@ -1,5 +1,6 @@
 //! What happens to customers' accounts and their keys.
 
+use super::bulk::Bulk;
 use crate::ids::{AccountId, AddressNumber, KeyId};
 use crate::money::Micros;
 use crate::sealed::SealedValue;
@@ -13,6 +14,15 @@ pub enum Scope {
     Admin,
 }
 
+/// The operator's name for an account.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct AccountName {
+    /// What it is told from others by: a digest under the index key.
+    pub digest: u128,
+    /// The name, sealed under the account's identity key.
+    pub sealed: SealedValue,
+}
+
 /// An event of accounts or keys.
 #[derive(Clone, PartialEq, Eq)]
 pub enum AccountEvent {
@@ -20,8 +30,8 @@ pub enum AccountEvent {
     AccountOpened {
         /// Dense id.
         account: AccountId,
-        /// The operator's name for it, unique.
-        name: Box<str>,
+        /// The operator's name for it, unique, where it has one.
+        name: Option<AccountName>,
         /// How far below zero the wallet may go.
         credit_limit: Micros,
     },
@@ -57,6 +67,15 @@ pub enum AccountEvent {
 }
 
 impl AccountEvent {
+    pub(super) fn bulk(&self) -> Bulk {
+        let sealed = match self {
+            Self::AccountOpened { name, .. } => name.as_ref().map(|name| &name.sealed),
+            Self::AddressSeen { sealed, .. } => Some(sealed),
+            Self::KeyIssued { .. } | Self::KeyRevoked { .. } => None,
+        };
+        Bulk { rows: 0, text_len: sealed.map_or(0, SealedValue::wire_len_max) }
+    }
+
     /// What kind of event it is: the variant's name.
     #[must_use]
     pub const fn kind(&self) -> &'static str {

@@ -16,7 +16,7 @@ mod order;
 mod seal_key;
 mod upstream;
 
-pub use account::{AccountEvent, Scope};
+pub use account::{AccountEvent, AccountName, Scope};
 pub use attempt::{
     AttemptEnd, AttemptError, Charged, RATE_LEN_MAX, Routing, SKIPPED_MAX, SkipReason, SkippedAsk,
     SkippedAsks, WORD_LEN_MAX,
@@ -114,7 +114,8 @@ impl Event {
             Self::Callback(event) => event.bulk(),
             Self::Money(event) => event.bulk(),
             Self::SealKey(event) => event.bulk(),
-            Self::Account(_) | Self::Memory(_) | Self::Ledger(_) => Bulk::NONE,
+            Self::Account(event) => event.bulk(),
+            Self::Memory(_) | Self::Ledger(_) => Bulk::NONE,
         }
     }
 }

@@ -63,7 +63,8 @@ impl Rebuilt {
             }
             Row::Account(id, account) => {
                 dense("account", id.0, &mut self.seen.account.0)?;
-                let is_new = state.account_names.insert(account.name.clone());
+                let name = account.name.as_ref().map(|name| name.digest);
+                let is_new = name.is_none_or(|name| state.account_names.insert(name));
                 check(is_new, || format!("account {id} has the name of another"))?;
                 state.books.open_account(id);
                 state.accounts.insert(id, account);

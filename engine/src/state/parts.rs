@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::activation::StockNumber;
-use crate::event::{ForeignAmount, MoveReason, ProviderKind, Scope};
+use crate::event::{AccountName, ForeignAmount, MoveReason, ProviderKind, Scope};
 use crate::ids::{
     AccountId, CarrierId, KeyId, LoadId, MessageId, OfferId, OrderId, OrderNumber, Product,
     ProviderId, RailId, Seq,
@@ -14,8 +14,8 @@ use crate::time::Time;
 /// A customer's account. Its money is in the books.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Account {
-    /// Unique name.
-    pub name: Box<str>,
+    /// The operator's name for it, unique, where it has one.
+    pub name: Option<AccountName>,
     /// How far below zero the wallet may go.
     pub credit_limit: Micros,
     /// When it was opened.

@@ -130,9 +130,10 @@ impl Arbitrary {
             let offers = vec![(product, CarrierId(carrier))];
             Command::ListOffers(ListOffers { provider: ProviderId(id), offers })
         };
-        let open = |name: &str, limit| {
-            Command::OpenAccount(OpenAccount { name: name.into(), credit_limit: Micros(limit) })
+        let open = |name, limit| {
+            Command::OpenAccount(OpenAccount { name: Some(name), credit_limit: Micros(limit) })
         };
+        let (ann, bob) = (AccountId(1), AccountId(2));
         let price = |provider, offer| {
             let (cost, price) = (Micros(30), Micros(50));
             let terms = vec![OfferTerms { offer: OfferId(offer), cost, price, stock: 9 }];
@@ -144,8 +145,10 @@ impl Arbitrary {
             sealed::make_day_key(),
             sealed::make_load_key(OfferId(1)),
             sealed::make_load_key(OfferId(4)),
-            open("ann", 0),
-            open("bob", 90),
+            sealed::make_identity_key(ann),
+            sealed::make_identity_key(bob),
+            open(sealed::named(sealed::identity_key(ann), "ann"), 0),
+            open(sealed::named(sealed::identity_key(bob), "bob"), 90),
             register("sims", ProviderKind::Own),
             register("up", ProviderKind::Driven),
             register("over", ProviderKind::Driven),
@@ -177,7 +180,7 @@ impl Arbitrary {
             0 if self.rng.once_in(3) => self.retoken(state),
             0 if self.rng.once_in(8) => ledger::command(&mut self.rng, state),
             0 if self.rng.once_in(3) => seal_key::command(&mut self.rng, state),
-            0 => self.open(),
+            0 => self.open(state),
             1 => self.issue_key(state),
             2 => Command::RevokeKey(RevokeKey { key: KeyId(self.id(state.counters().key.0)) }),
             3 => {
@@ -383,9 +386,11 @@ impl Arbitrary {
         waits.filter(|_| !self.rng.once_in(3)).unwrap_or_else(|| CallbackId(self.rng.below(12)))
     }
 
-    fn open(&mut self) -> Command {
+    fn open(&mut self, state: &State) -> Command {
         let credit_limit = if self.rng.once_in(2) { Micros(0) } else { self.amount() };
-        Command::OpenAccount(OpenAccount { name: self.name(), credit_limit })
+        let name = self.name();
+        let name = (!self.rng.once_in(4)).then(|| seal_key::named(&mut self.rng, state, &name));
+        Command::OpenAccount(OpenAccount { name, credit_limit })
     }
 
     fn issue_key(&mut self, state: &State) -> Command {

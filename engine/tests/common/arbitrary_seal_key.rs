@@ -1,13 +1,13 @@
 //! Arbitrary commands for the keys that values are sealed under, and for what is sealed of accounts.
 
 use nexnum_engine::command::{Command, DestroySealKey, MakeSealKey, NumberAddress};
-use nexnum_engine::event::DestroyReason;
+use nexnum_engine::event::{AccountName, DestroyReason};
 use nexnum_engine::ids::{AccountId, OfferId, OrderId, PersonId};
 use nexnum_engine::sealed::{KeyHandle, KeyOwner};
 use nexnum_engine::state::State;
 
 use super::Rng;
-use super::sealed::sealed_under;
+use super::sealed::{self, sealed_under};
 
 /// A making or a destruction, of few handles and owners, or an address of a caller.
 pub(super) fn command(rng: &mut Rng, state: &State) -> Command {
@@ -23,7 +23,8 @@ pub(super) fn command(rng: &mut Rng, state: &State) -> Command {
     let which = rng.below(2) as u32;
     let owner = match rng.below(7) {
         0 => KeyOwner::Day(which),
-        1 => KeyOwner::Identity(AccountId(which)),
+        // Accounts that are there, and those that are next.
+        1 => KeyOwner::Identity(AccountId(rng.below(6) as u32)),
         2 => KeyOwner::Money(AccountId(which)),
         3 => KeyOwner::Person(PersonId(which)),
         4 => KeyOwner::Rental(OrderId(which.into())),
@@ -31,6 +32,13 @@ pub(super) fn command(rng: &mut Rng, state: &State) -> Command {
         _ => KeyOwner::Load(OfferId(which)),
     };
     Command::MakeSealKey(MakeSealKey { handle, owner })
+}
+
+/// A name for the next account, mostly under its own key where that is there.
+pub(super) fn named(rng: &mut Rng, state: &State, name: &str) -> AccountName {
+    let next = KeyOwner::Identity(AccountId(state.counters().account.0 + 1));
+    let own = state.seal_keys().of(next).next().filter(|_| !rng.once_in(8));
+    sealed::named(own.unwrap_or(KeyHandle(rng.below(12).into())), name)
 }
 
 /// An address, mostly sealed under its account's key, where that has one.

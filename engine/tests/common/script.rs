@@ -27,7 +27,7 @@ use nexnum_engine::policy::Policy;
 use nexnum_engine::time::Time;
 
 use super::proof::Recorded;
-use super::sealed::{loaded, make_day_key, make_load_key, message, sealed};
+use super::sealed::{self, loaded, make_day_key, message, next_named, sealed};
 
 /// When every table begins.
 const START: Time = Time(1_800_000_000_000);
@@ -47,8 +47,9 @@ const POSTED: Arrival = Arrival {
 pub fn run(text: &str) -> Result<(), String> {
     let mut scene = Scene { recorded: Recorded::default(), now: START };
     scene.execute(&make_day_key());
-    // Of more offers than a table lists.
-    (1..10).for_each(|offer| drop(scene.execute(&make_load_key(OfferId(offer)))));
+    // Of more offers and accounts than a table has.
+    (1..10).for_each(|offer| drop(scene.execute(&sealed::make_load_key(OfferId(offer)))));
+    (1..10).for_each(|account| drop(scene.execute(&sealed::make_identity_key(AccountId(account)))));
     for (index, line) in text.lines().enumerate() {
         let line = line.split('#').next().unwrap_or_default().trim();
         if line.is_empty() {
@@ -276,7 +277,7 @@ impl Scene {
     fn command(&self, line: &Line<'_>) -> Command {
         match line.word(0) {
             "account" => Command::OpenAccount(OpenAccount {
-                name: line.words.get(1).copied().unwrap_or_default().into(),
+                name: Some(next_named(self.recorded.state(), line.words.get(1).unwrap_or(&""))),
                 credit_limit: line.money("credit", "0"),
             }),
             "key" => Command::IssueKey(IssueKey {

@@ -2,9 +2,10 @@
 
 use nexnum_engine::activation::{MessageParts, SealedParts};
 use nexnum_engine::command::{Command, Incoming, MakeSealKey};
-use nexnum_engine::event::LoadedNumber;
-use nexnum_engine::ids::{OfferId, Token};
+use nexnum_engine::event::{AccountName, LoadedNumber};
+use nexnum_engine::ids::{AccountId, OfferId, Token};
 use nexnum_engine::sealed::{KeyHandle, KeyOwner, SealedValue, TAG_LEN};
+use nexnum_engine::state::State;
 
 /// The key of the day on which tests seal.
 pub const DAY_KEY: KeyHandle = KeyHandle(100);
@@ -22,6 +23,29 @@ pub const fn load_key(offer: OfferId) -> KeyHandle {
 /// That key is made.
 pub fn make_load_key(offer: OfferId) -> Command {
     MakeSealKey { handle: load_key(offer), owner: KeyOwner::Load(offer) }.into()
+}
+
+/// The identity key of an account.
+pub const fn identity_key(account: AccountId) -> KeyHandle {
+    KeyHandle(2_000 + account.0 as u128)
+}
+
+/// That key is made.
+pub fn make_identity_key(account: AccountId) -> Command {
+    MakeSealKey { handle: identity_key(account), owner: KeyOwner::Identity(account) }.into()
+}
+
+/// The name of an account that is about to be opened, under a key; its digest is its first bytes.
+pub fn named(handle: KeyHandle, name: &str) -> AccountName {
+    let mut digest = [0; 16];
+    name.bytes().zip(&mut digest).for_each(|(byte, of)| *of = byte);
+    let digest = u128::from_le_bytes(digest);
+    AccountName { digest, sealed: sealed_under(handle, name.len()) }
+}
+
+/// The name of the next account, under its key.
+pub fn next_named(state: &State, name: &str) -> AccountName {
+    named(identity_key(AccountId(state.counters().account.0 + 1)), name)
 }
 
 /// Numbers as they are loaded into an offer, each of which its token stands for.

@@ -314,7 +314,10 @@ fn order_step(
 ) -> OrderStep {
     let country = market.catalog.country(order.product.country);
     let service = market.catalog.service(order.product.service);
+    // Its key is in memory but for the first time.
     let account = market.read_model.account(order.account);
+    let name = account
+        .and_then(|view| market.sealing.open_name(order.account, view.name.as_ref()).ok()?);
     let has_number = match event {
         OrderEvent::OrderPlaced(placement) => placement.assignment.is_some(),
         OrderEvent::AttemptStarted { .. } | OrderEvent::OrderDoubted { .. } => false,
@@ -333,7 +336,7 @@ fn order_step(
     let dial_code = country.map_or("", |country| country.dial_code);
     OrderStep {
         order: market.ids.order(order.id),
-        account: account.map(|account| account.name.clone()).unwrap_or_default(),
+        account: name.unwrap_or_default().into(),
         country: country.map_or("", |country| country.iso2),
         service: service.map_or("", |service| service.slug),
         provider,

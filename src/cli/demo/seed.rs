@@ -149,11 +149,10 @@ async fn prepare_buyers(
 
 async fn account(rooms: &Rooms, name: &str) -> Result<AccountId, CliError> {
     let access = &rooms.access;
-    let known = access.accounts();
-    if let Some((id, _)) = known.iter().find(|(_, account)| &*account.name == name) {
-        return Ok(*id);
+    if let Some(id) = access.account_named(name) {
+        return Ok(id);
     }
-    access.open_account(&Origin::SYSTEM, name.into(), Micros::ZERO).await.map_err(command_refused)
+    access.open_account(&Origin::SYSTEM, name, Micros::ZERO).await.map_err(command_refused)
 }
 
 /// The key as it was, if it is still valid; else a new one.

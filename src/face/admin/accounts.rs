@@ -47,7 +47,7 @@ pub(super) async fn open(
         None => Micros::ZERO,
     };
     let origin = operator.origin(&state.access, &call, None).await?;
-    let opened = state.access.open_account(&origin, new.name.as_ref().into(), credit_limit).await;
+    let opened = state.access.open_account(&origin, &new.name, credit_limit).await;
     let id = opened.map_err(problems::of_refused)?;
     Ok(reply::json(StatusCode::CREATED, &OpenedAccount { id: id.0.into() }))
 }
@@ -70,7 +70,7 @@ pub(super) const LIST: Described = Described::new(
     "listAccounts",
     Tag::Admin,
     "List the customers' accounts",
-    &[Reply::json::<AccountList<'_>>(
+    &[Reply::json::<AccountList>(
         200,
         "The accounts, oldest first, at most 10,000",
         r#"{"accounts": [
@@ -79,30 +79,34 @@ pub(super) const LIST: Described = Described::new(
     )],
 );
 
-pub(super) fn list(state: &State, _: Operator, _: &Call) -> Result<Response, Problem> {
-    let known = state.access.accounts();
-    let accounts = known.iter().take(ACCOUNTS_MAX).map(|(id, account)| {
+pub(super) async fn list(state: Arc<State>, _: Operator, _: Call) -> Result<Response, Problem> {
+    let mut known = state.access.accounts();
+    known.truncate(ACCOUNTS_MAX);
+    let names = state.access.account_names(known.clone()).await.map_err(|error| {
+        Problem::internal(format_args!("names of accounts do not open: {error}"))
+    })?;
+    let accounts = known.iter().zip(names).map(|((id, account), name)| {
         let wallet = account.wallet();
         let (balance, escrow) = (Money(wallet.available), Money(wallet.escrow));
-        Account { id: id.0.into(), name: &account.name, balance, escrow }
+        Account { id: id.0.into(), name, balance, escrow }
     });
     Ok(reply::json(StatusCode::OK, &AccountList { accounts: accounts.collect() }))
 }
 
 /// Customers' accounts, oldest first.
 #[derive(Debug, Serialize, JsonSchema)]
-struct AccountList<'a> {
+struct AccountList {
     /// The accounts, at most 10,000.
-    accounts: Vec<Account<'a>>,
+    accounts: Vec<Account>,
 }
 
 /// A customer's account.
 #[derive(Debug, Serialize, JsonSchema)]
-struct Account<'a> {
+struct Account {
     /// Its id.
     id: Id,
-    /// Its name.
-    name: &'a str,
+    /// Its name; `null` if it has none, or if that is forgotten.
+    name: Option<String>,
     /// What it can spend; below zero where it uses credit.
     balance: Money,
     /// What its open orders hold.

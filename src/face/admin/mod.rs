@@ -26,7 +26,7 @@ pub fn routes(state: State, auth: &Arc<Auth>) -> Routes<State> {
     let post = |path, operation| post(path, OPERATOR).describe(operation);
     let delete = |path, operation| delete(path, OPERATOR).describe(operation);
     Routes::of(state, auth)
-        .at_once(get("/api/admin/accounts", accounts::LIST), accounts::list)
+        .plain(get("/api/admin/accounts", accounts::LIST), accounts::list)
         .detached(post("/api/admin/accounts", accounts::OPEN).reasoned(), accounts::open)
         .detached(post("/api/admin/accounts/{id}/keys", keys::ISSUE).reasoned(), keys::issue)
         .detached(

@@ -25,7 +25,8 @@ use std::time::Duration;
 use nexnum_engine::addresses::Addresses;
 use nexnum_engine::callbacks::Callbacks;
 use nexnum_engine::event::{
-    AccountEvent, CallbackEvent, Event, MemoryEvent, OfferEvent, ProviderKind, Scope, SealKeyEvent,
+    AccountEvent, AccountName, CallbackEvent, Event, MemoryEvent, OfferEvent, ProviderKind, Scope,
+    SealKeyEvent,
 };
 use nexnum_engine::group::Recorded;
 use nexnum_engine::holders::NumberHolders;
@@ -56,14 +57,14 @@ const BELLS: usize = 1024;
 /// A customer's account as readers see it.
 #[derive(Debug)]
 pub struct AccountView {
-    /// The operator's name for it.
-    pub name: Box<str>,
+    /// The operator's name for it, sealed, where it has one.
+    pub name: Option<AccountName>,
     wallet: Mutex<Wallet>,
     open: Mutex<BTreeMap<OrderNumber, OrderId>>,
 }
 
 impl AccountView {
-    fn new(name: Box<str>) -> Self {
+    fn new(name: Option<AccountName>) -> Self {
         Self { name, wallet: Mutex::default(), open: Mutex::default() }
     }
 
@@ -341,6 +342,12 @@ impl ReadModel {
     #[must_use]
     pub fn account(&self, id: AccountId) -> Option<Arc<AccountView>> {
         self.accounts.pin().get(&id).cloned()
+    }
+
+    /// The id of the account that is opened next, of those that are shown. Ids have no gaps.
+    #[must_use]
+    pub fn next_account(&self) -> AccountId {
+        AccountId(self.accounts.len() as u32 + 1)
     }
 
     /// All accounts, in no order.

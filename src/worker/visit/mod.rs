@@ -285,7 +285,7 @@ mod tests {
         while connected.health().last_sync_at.is_none() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        let open = OpenAccount { name: "buyer".into(), credit_limit: Micros::units(10) };
+        let open = OpenAccount { name: None, credit_limit: Micros::units(10) };
         let buyer = orders.market.handle.ask(&Origin::SYSTEM, open).await.unwrap().unwrap();
         let catalog = Catalog::load();
         let product = Product {

@@ -20,8 +20,8 @@ use nexnum_engine::time::Time;
 
 use crate::money::of_money;
 use crate::values::{
-    ACCOUNT, DIGEST, LEDGER, NOW, NUMBER, ORDER, PRODUCT, REFERENCE, TERMS, TOKEN, assignment,
-    closed_day, epoch, loaded, notes, said, sealed,
+    ACCOUNT, DIGEST, LEDGER, NOW, NUMBER, ORDER, PRODUCT, REFERENCE, TERMS, TOKEN, account_name,
+    assignment, closed_day, epoch, loaded, notes, said, sealed,
 };
 
 pub(crate) fn events() -> Vec<(&'static str, Event)> {
@@ -123,15 +123,13 @@ fn of_accounts() -> Vec<(&'static str, AccountEvent)> {
         hash: [0xab; 32],
         prefix: "nx_live_".into(),
     };
+    let opened = |name| {
+        let credit_limit = Micros(i64::MAX);
+        AccountEvent::AccountOpened { account: ACCOUNT, name, credit_limit }
+    };
     vec![
-        (
-            "AccountOpened",
-            AccountEvent::AccountOpened {
-                account: ACCOUNT,
-                name: "ann".into(),
-                credit_limit: Micros(i64::MAX),
-            },
-        ),
+        ("AccountOpened", opened(Some(account_name()))),
+        ("AccountOpened bare", opened(None)),
         ("KeyIssued Trade", key(3, Scope::Trade)),
         ("KeyIssued Admin", key(0, Scope::Admin)),
         ("KeyRevoked", AccountEvent::KeyRevoked { key: KeyId(u32::MAX) }),

@@ -7,8 +7,8 @@ mod values;
 
 use nexnum_engine::activation::{Assignment, MessageParts, NumberPlace, SealedParts};
 use nexnum_engine::event::{
-    AccountEvent, Arrival, Event, MessageIdentity, MessageKind, MessageWay, MoneyEvent, MoveKind,
-    OfferEvent, OrderEvent, Payment, Receipt,
+    AccountEvent, AccountName, Arrival, Event, MessageIdentity, MessageKind, MessageWay,
+    MoneyEvent, MoveKind, OfferEvent, OrderEvent, Payment, Receipt,
 };
 use nexnum_engine::ids::{AccountId, LoadId, MessageId, OfferId, OrderId, RailId, Token};
 use nexnum_engine::money::Micros;
@@ -232,7 +232,8 @@ fn named(order: u64) -> OrderRef {
 fn arbitrary_event() -> impl Strategy<Value = Event> {
     let numbers = prop::collection::vec(any::<u64>().prop_map(|n| loaded(Token(n))), 0..20);
     prop_oneof![
-        (any::<u32>(), text(), any::<i64>()).prop_map(|(account, name, limit)| {
+        (any::<u32>(), any::<Option<u128>>(), any::<i64>()).prop_map(|(account, digest, limit)| {
+            let name = digest.map(|digest| AccountName { digest, sealed: loaded(Token(1)).sealed });
             Event::Account(AccountEvent::AccountOpened {
                 account: AccountId(account),
                 name,

@@ -9,8 +9,8 @@ use nexnum_engine::addresses::AccountAddresses;
 use nexnum_engine::book::Book;
 use nexnum_engine::callback::{Callback, CallbackFailure};
 use nexnum_engine::event::{
-    CatalogVersion, ClosedDay, Epoch, LedgerTerms, LoadedNumber, MoveReason, ProviderKind,
-    ProviderWord, Scope, Terms,
+    AccountName, CatalogVersion, ClosedDay, Epoch, LedgerTerms, LoadedNumber, MoveReason,
+    ProviderKind, ProviderWord, Scope, Terms,
 };
 use nexnum_engine::group::Made;
 use nexnum_engine::ids::{
@@ -137,8 +137,13 @@ pub(crate) fn order(state: ActivationState) -> Order {
     }
 }
 
+pub(crate) fn account_name() -> AccountName {
+    AccountName { digest: DIGEST, sealed: sealed(&[8; 19]) }
+}
+
 fn account() -> Account {
-    Account { name: "ann".into(), credit_limit: Micros(i64::MIN), opened_at: NOW, orders: NUMBER }
+    let (name, credit_limit) = (Some(account_name()), Micros(i64::MIN));
+    Account { name, credit_limit, opened_at: NOW, orders: NUMBER }
 }
 
 /// Every variant of a row.

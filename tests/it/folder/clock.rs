@@ -25,7 +25,7 @@ fn ahead(dir: &Path, ms: u64) -> Time {
     fs::write(config, "listen = \"127.0.0.1:0\"\n").unwrap();
     let mut live = opened(dir);
     let at = live.last_at.plus_ms(ms);
-    ledger::append(&mut live, at, &ledger::account("acme").into());
+    ledger::append(&mut live, at, &ledger::account().into());
     at
 }
 

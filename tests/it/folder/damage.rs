@@ -8,6 +8,7 @@ use nexnum::market::folder::{self, BootError, Opened};
 use nexnum::market::index_key;
 use nexnum::market::sealing::Sealing;
 use nexnum::market::verify::{Finding, Followed, verify};
+use nexnum_engine::command::NameCarrier;
 use nexnum_engine::event::{AccountEvent, Event, OrderEvent};
 use nexnum_engine::group::{Groups, Head};
 use nexnum_engine::ids::{OrderId, Seq};
@@ -229,8 +230,8 @@ fn a_flipped_bit_in_a_row_is_named_by_its_sequence_number_and_left_as_it_is() {
     let mut live = opened(temp.path());
     furnish(&mut live, 5);
     let name = "a name that is found in the ledger's bytes";
-    append(&mut live, [ledger::account(name).into()]);
-    // A row is named by its first position, that of the head before the account.
+    append(&mut live, [NameCarrier { name: name.into() }.into()]);
+    // A row is named by its first position, that of the head before the carrier.
     let seq = Seq(live.ledger.last().seq.0 - 1);
     trade(&mut live, 5);
     folder::close(&folder, &live.reader).unwrap();
@@ -265,7 +266,7 @@ fn an_event_that_does_not_fit_the_state_is_damage_at_its_place() {
     let events = [
         Event::Account(AccountEvent::AccountOpened {
             account: ACCOUNT,
-            name: "acme".into(),
+            name: None,
             credit_limit: Micros::ZERO,
         }),
         Event::Order(OrderEvent::OrderDoubted { order: unknown, ended: None }),
@@ -286,7 +287,7 @@ fn a_time_that_runs_back_is_damage() {
     folder::init(temp.path()).unwrap();
     let mut live = opened(temp.path());
     let (mut groups, early) = (Groups::new(), Head::system(Time(1)));
-    live.engine.execute(early, &ledger::account("acme").into(), &mut groups).unwrap();
+    live.engine.execute(early, &ledger::account().into(), &mut groups).unwrap();
     ledger::append_row(&mut live, &groups);
     drop(live);
     let error = folder::open(temp.path(), |_| {}).unwrap_err().to_string();

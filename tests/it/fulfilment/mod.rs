@@ -117,7 +117,7 @@ impl Rig {
         words.iter().for_each(|(from, to)| closed.reword("handler", from, to));
         let rig = closed.open().await;
         synced(rig.orders()).await;
-        let open = OpenAccount { name: "buyer".into(), credit_limit: Micros::ZERO };
+        let open = OpenAccount { name: None, credit_limit: Micros::ZERO };
         assert_eq!(execute(rig.orders(), open).await, customer);
         let amount = Micros::units(10);
         let payment = NewPayment::new("bank", amount, 1);
@@ -197,7 +197,7 @@ impl Closed {
     fn advance_ms(&self, ms: u64) {
         let mut opened = folder::open(&self.folder.path().join("market"), |_| {}).unwrap();
         let at = Clock::not_before(opened.last_at).now().plus_ms(ms);
-        ledger::append(&mut opened, at, &ledger::account("another").into());
+        ledger::append(&mut opened, at, &ledger::account().into());
     }
 
     /// Changes the words of a driver.

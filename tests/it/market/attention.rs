@@ -99,7 +99,7 @@ async fn a_clock_that_is_behind_the_ledger_is_told() {
     folder::init(&config.data_dir).unwrap();
     let mut opened = folder::open(&config.data_dir, |_| {}).unwrap();
     let at = opened.last_at.plus_ms(600_000);
-    ledger::append(&mut opened, at, &ledger::account("acme").into());
+    ledger::append(&mut opened, at, &ledger::account().into());
     drop(opened);
     let running = server::start(&config, Vec::new()).await;
     let orders = &running.rooms.orders;

@@ -1,6 +1,8 @@
 //! What the disk holds of messages and numbers: nothing that can be read without the keys.
 
-use nexnum_engine::ids::Number;
+use nexnum_engine::event::DestroyReason;
+use nexnum_engine::ids::{AccountId, Number};
+use nexnum_engine::sealed::KeyOwner;
 use serde_json::{Value, json};
 
 use super::harness::{Client, Market};
@@ -13,19 +15,21 @@ const UNKNOWN: u64 = 6_281_977_700_123;
 const TEXT: &str = "Ваш код для входа: 730418";
 const CODE: &str = "730418";
 const SENDER: &str = "Тelegram-Secure";
+const NAME: &str = "Größe & Söhne";
 /// Where the callers of these tests come from.
 const ADDRESS: &str = "127.0.0.1";
 
 /// What was said and where, in every way in which it may be written.
 fn ways() -> Vec<Vec<u8>> {
-    let texts = [TEXT, CODE, SENDER, "вход 99871", "99871"].into_iter().flat_map(ways_of_text);
+    let texts =
+        [TEXT, CODE, SENDER, NAME, "вход 99871", "99871"].into_iter().flat_map(ways_of_text);
     texts.chain([NUMBER, OTHER, UNKNOWN].into_iter().flat_map(ways_of_number)).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn neither_messages_nor_numbers_can_be_read_in_the_folder() {
     let market = Market::start().await;
-    let ann = market.customer("ann", "9").await;
+    let ann = market.customer(NAME, "9").await;
     for number in [NUMBER, OTHER] {
         market.stock("ID", "telegram", "0.50", number, 1).await;
     }
@@ -137,4 +141,52 @@ async fn a_load_that_is_refused_leaves_no_key_behind() {
     let refused = market.admin.post("/api/admin/stock", load).await;
     assert_eq!((refused.status.as_u16(), keys()), (409, before), "{refused:?}");
     assert!(refused.body["detail"].as_str().unwrap().contains(&NUMBER.to_string()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_is_shown_to_operators_and_stays_taken_once_it_is_forgotten() {
+    let market = Market::start().await;
+    market.customer(NAME, "1").await;
+    let assert_named = async |market: &Market, name: Value| {
+        let listed = market.admin.get("/api/admin/accounts").await.ok();
+        assert_eq!(listed["accounts"][0]["name"], name, "{listed}");
+        let again = market.admin.post("/api/admin/accounts", json!({"name": NAME})).await;
+        again.refused(409, "name_taken");
+    };
+    assert_named(&market, json!(NAME)).await;
+    let market = market.restart().await;
+    assert_named(&market, json!(NAME)).await;
+    // 1. Many at once: each has a name of its own, and of two with one name one is refused.
+    let opened = (0..24).map(|n| {
+        let (admin, name) = (market.admin.clone(), format!("customer {}", n % 12));
+        tokio::spawn(async move {
+            let answer = admin.post("/api/admin/accounts", json!({"name": name})).await;
+            if answer.status.as_u16() == 409 {
+                answer.refused(409, "name_taken");
+                return None;
+            }
+            Some((answer.created()["id"].clone(), name))
+        })
+    });
+    let mut names = std::collections::BTreeMap::new();
+    for opened in opened.collect::<Vec<_>>() {
+        if let Some((id, name)) = opened.await.unwrap() {
+            names.insert(id.to_string(), name);
+        }
+    }
+    assert_eq!(names.len(), 12);
+    let listed = market.admin.get("/api/admin/accounts").await.ok();
+    for account in listed["accounts"].as_array().unwrap() {
+        let expected = names.get(&account["id"].to_string());
+        assert_eq!(account["name"], **expected.unwrap_or(&NAME.to_owned()), "{listed}");
+    }
+    // 2. Its key is destroyed.
+    let is_its = |key: &(_, KeyOwner)| key.1 == KeyOwner::Identity(AccountId(1));
+    let (handle, _) = market.seal_keys().into_iter().find(is_its).unwrap();
+    let erased = market.running.rooms.market.destroy_key(handle, DestroyReason::Erasure).await;
+    erased.unwrap();
+    assert_named(&market, Value::Null).await;
+    let market = market.restart().await;
+    assert_named(&market, Value::Null).await;
+    market.running.stop().await.unwrap();
 }

@@ -53,7 +53,7 @@ pub(crate) fn furniture(numbers: u64) -> Furniture {
     let numbers = (0..numbers).map(loaded).collect();
     Furniture {
         keys: [DAY_KEY, LOAD_KEY],
-        account: account("acme"),
+        account: account(),
         deposit: Deposit {
             account: ACCOUNT,
             payment: NewPayment::new("bank", Micros::units(10), 1),
@@ -65,8 +65,8 @@ pub(crate) fn furniture(numbers: u64) -> Furniture {
     }
 }
 
-pub(crate) fn account(name: &str) -> OpenAccount {
-    OpenAccount { name: name.into(), credit_limit: Micros::ZERO }
+pub(crate) const fn account() -> OpenAccount {
+    OpenAccount { name: None, credit_limit: Micros::ZERO }
 }
 
 /// An order on that stock.

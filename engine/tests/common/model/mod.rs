@@ -48,7 +48,7 @@ pub struct Model {
     ledger: Option<LedgerTerms>,
     epoch: Option<u64>,
     closed_day: Option<ClosedDay>,
-    accounts: Vec<(Box<str>, Micros)>,
+    accounts: Vec<(Option<u128>, Micros)>,
     keys: Vec<Key>,
     payments: Vec<Payment>,
     providers: Vec<(Box<str>, ProviderKind)>,
@@ -272,7 +272,7 @@ impl Model {
             Command::RecordClockStep(RecordClockStep { jump })
             | Command::AcceptClock(AcceptClock { jump }) => self.note_clock(*jump),
             Command::CloseDay(day) => self.close_day(now, day.closed),
-            Command::OpenAccount(new) => self.open(&new.name, new.credit_limit),
+            Command::OpenAccount(new) => self.open(new.name.as_ref(), new.credit_limit),
             Command::IssueKey(key) => self.issue_key(key.account, key.hash, &key.prefix),
             Command::RevokeKey(RevokeKey { key }) => self.revoke_key(*key),
             Command::Deposit(Deposit { account, payment, sealed: _ }) => {

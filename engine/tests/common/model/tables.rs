@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use nexnum_engine::activation::StockNumber;
 use nexnum_engine::command::{Effect, Listed, LoadStock, NewPayment, Reply};
 use nexnum_engine::event::{
-    ClockJump, ClosedDay, ForeignAmount, LedgerTerms, LoadedNumber, OfferTerms, ProviderKind, Scope,
+    AccountName, ClockJump, ClosedDay, ForeignAmount, LedgerTerms, LoadedNumber, OfferTerms,
+    ProviderKind, Scope,
 };
 use nexnum_engine::ids::{
     AccountId, CarrierId, KeyId, LoadId, OfferId, Product, ProviderId, Token,
 };
-use nexnum_engine::limits::{OFFERS_MAX, ROWS_MAX};
+use nexnum_engine::limits::{NAME_LEN_MAX, OFFERS_MAX, ROWS_MAX};
 use nexnum_engine::money::Micros;
 use nexnum_engine::sealed::KeyOwner;
 use nexnum_engine::state::{Key, PaidTo};
@@ -50,15 +51,21 @@ impl Model {
         Ok(Reply::Effect(Effect::Done))
     }
 
-    pub(super) fn open(&mut self, name: &str, credit_limit: Micros) -> Answer {
-        need(name_fits(name), "invalid_field")?;
+    pub(super) fn open(&mut self, name: Option<&AccountName>, credit_limit: Micros) -> Answer {
+        let len = name.map_or(1, |name| name.sealed.clear_len());
+        need((1..=NAME_LEN_MAX).contains(&len), "invalid_field")?;
         need(credit_limit.0 == 0 || is_amount(credit_limit), "amount_out_of_range")?;
-        need(!self.accounts.iter().any(|(known, _)| &**known == name), "name_taken")?;
-        self.accounts.push((name.into(), credit_limit));
+        let digest = name.map(|name| name.digest);
+        let is_taken = |(known, _): &(Option<u128>, Micros)| digest.is_some() && *known == digest;
+        need(!self.accounts.iter().any(is_taken), "name_taken")?;
+        let next = KeyOwner::Identity(AccountId(self.accounts.len() as u32 + 1));
+        let is_its = |name: &AccountName| self.seal_keys.contains(&(name.sealed.handle, next));
+        need(name.is_none_or(is_its), "unknown_sealing_key")?;
+        self.accounts.push((digest, credit_limit));
         Ok(Reply::Account(AccountId(self.accounts.len() as u32)))
     }
 
-    pub(super) fn account(&self, id: AccountId) -> Result<&(Box<str>, Micros), &'static str> {
+    pub(super) fn account(&self, id: AccountId) -> Result<&(Option<u128>, Micros), &'static str> {
         at(&self.accounts, id.0 as usize).ok_or("unknown_account")
     }
 

@@ -27,7 +27,7 @@ fn with_orders(now: Time, ends_in_ms: u64, orders: u64) -> Engine {
     let mut execute = |command: Command| {
         engine.execute(Head::system(now), &command, &mut groups).expect("it is legal");
     };
-    execute(OpenAccount { name: "ann".into(), credit_limit: Micros::ZERO }.into());
+    execute(OpenAccount { name: None, credit_limit: Micros::ZERO }.into());
     let amount = Micros::units(9);
     let payment = NewPayment::new("bank", amount, 1);
     execute(Deposit { account: AccountId(1), payment, sealed: None }.into());
