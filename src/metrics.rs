@@ -129,7 +129,7 @@ impl Metrics {
         self.0.days_forgotten.inc();
     }
 
-    /// So many numbers got tokens under a newer key.
+    /// So many numbers were found under a key that ended: they get tokens under that in use.
     pub fn retokened(&self, count: u32) {
         self.0.retokened.inc_by(count.into());
     }
@@ -184,7 +184,7 @@ impl Metrics {
         );
         page.register(
             "nexnum_numbers_retokened",
-            "Numbers that got a token under a newer key",
+            "Numbers found under a key that ended, in looks at all of them",
             retokened.clone(),
         );
     }

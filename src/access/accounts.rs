@@ -30,7 +30,8 @@ impl Access {
         name: &str,
         credit_limit: Micros,
     ) -> Result<AccountId, Refused> {
-        if !(1..=NAME_LEN_MAX).contains(&name.len()) {
+        let fits = (1..=NAME_LEN_MAX).contains(&name.len());
+        if !fits || name.contains(char::is_control) {
             return Err(Reject::OutOfBounds("name").into());
         }
         let _opening = self.opening.lock().await;
@@ -58,22 +59,29 @@ impl Access {
         accounts.find(|(_, view)| has_it(view)).map(|(id, _)| id)
     }
 
-    /// The names of accounts, in their order; `None` of one that has none, or whose name is forgotten.
+    /// The names of accounts, in their order; `None` of one that has none, whose name is forgotten, or
+    /// cannot be read, which is logged.
     ///
     /// # Errors
-    /// A key cannot be read.
+    /// [`SealingError::CutOff`].
     pub async fn account_names(
         &self,
         accounts: Vec<(AccountId, Arc<AccountView>)>,
     ) -> Result<Vec<Option<String>>, SealingError> {
         let sealing = self.market.sealing.clone();
-        // The first time it reads a file an account.
+        // One at a time: the first time it reads a file an account.
+        let listing = Arc::clone(&self.listing).lock_owned().await;
         let opened = tokio::task::spawn_blocking(move || {
+            let _listing = listing;
             let name = |(id, view): &(AccountId, Arc<AccountView>)| {
-                sealing.open_name(*id, view.name.as_ref())
+                let name = sealing.open_name(*id, view.name.as_ref());
+                name.unwrap_or_else(|error| {
+                    tracing::error!(account = %id, %error, "the name of an account cannot be read");
+                    None
+                })
             };
             accounts.iter().map(name).collect()
         });
-        opened.await.map_err(|_| SealingError::CutOff)?
+        opened.await.map_err(|_| SealingError::CutOff)
     }
 }

@@ -24,12 +24,15 @@ pub struct Access {
     revocations: Arc<Revocations>,
     /// Held while an account is opened: its name is sealed under the key of the next one.
     opening: Arc<Mutex<()>>,
+    /// Held while names are opened for a list.
+    listing: Arc<Mutex<()>>,
 }
 
 impl Access {
     /// Access to a market.
     #[must_use]
     pub fn new(market: Market) -> Self {
-        Self { market, revocations: Arc::default(), opening: Arc::default() }
+        let (opening, listing) = (Arc::default(), Arc::default());
+        Self { market, revocations: Arc::default(), opening, listing }
     }
 }

@@ -141,8 +141,8 @@ kinds! {
     /// The machine's clock jumped, or was behind the ledger at the start: time does not follow it
     /// until it comes back or `POST /api/admin/clock/accept` accepts it.
     ClockApart "clock_apart" UntilCleared
-    /// A key of tokens and digests lives longer than it should: what is forgotten could be guessed at
-    /// by it.
+    /// A key is there for longer than it should be, or that of tokens and digests has no follower: what
+    /// is forgotten could be guessed at or read.
     LookupKeyOverdue "lookup_key_overdue" UntilCleared
     /// The history cannot be written.
     HistoryFailed "history_failed" UntilCleared

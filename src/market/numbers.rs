@@ -90,22 +90,26 @@ impl Numbers {
         Ok(number)
     }
 
-    /// The numbers of a load of own stock; none once they are forgotten.
-    ///
-    /// # Errors
-    /// [`NumberUnread`].
-    pub(super) fn of_load(&self, load: LoadId) -> Result<Vec<Number>, NumberUnread> {
+    /// The numbers of a load of own stock that can be read, none once they are forgotten; and whether
+    /// all could be, else it is logged.
+    pub(super) fn of_load(&self, load: LoadId) -> (Vec<Number>, bool) {
         let held = self.0.loads.get(load);
         // Not kept where it is not: all are looked at, and those that are sold are in memory.
-        let loaded = held.map_or_else(|| self.look_up(load), Ok)?;
+        let Ok(loaded) = held.map_or_else(|| self.look_up(load), Ok) else {
+            return (Vec::new(), false);
+        };
+        let mut is_whole = true;
         let mut numbers = Vec::with_capacity(loaded.len());
         for (index, LoadedNumber { sealed, .. }) in loaded.iter().enumerate() {
-            let number = self.open(None, sealed).inspect_err(|NumberUnread| {
-                tracing::error!(%load, index, "a number of own stock cannot be read");
-            });
-            numbers.extend(number?);
+            match self.open(None, sealed) {
+                Ok(number) => numbers.extend(number),
+                Err(NumberUnread) => {
+                    tracing::error!(%load, index, "a number of own stock cannot be read");
+                    is_whole = false;
+                }
+            }
         }
-        Ok(numbers)
+        (numbers, is_whole)
     }
 
     fn open(

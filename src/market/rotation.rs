@@ -46,6 +46,11 @@ fn next_of(keys: &[LivingLookup], life: u32) -> u32 {
     keys.last().map_or(0, |newest| newest.day.saturating_add((life / 2).max(1)))
 }
 
+/// Whether the next key is made now.
+fn is_due(keys: &[LivingLookup], life: u32, now: Time) -> bool {
+    next_of(keys, life) <= now.day() && now.plus_ms(QUIET_MS).day() == now.day()
+}
+
 /// The keys that are due to be destroyed.
 fn over(keys: &[LivingLookup], life: u32, today: u32) -> Vec<usize> {
     let is_over = |index: &usize| end_of(keys, *index, life).is_some_and(|end| end <= today);
@@ -62,15 +67,13 @@ impl Market {
         let now = self.clock.now();
         let made = self.make_lookup(life, now).await;
         let ended = self.end_lookups(life, now.day()).await;
-        self.note_overdue(life, now.day());
+        self.note_overdue(life, now, made.is_err());
         made.and(ended)
     }
 
     async fn make_lookup(&self, life: u32, now: Time) -> Result<(), SealingError> {
         let today = now.day();
-        if today < next_of(self.sealing.lookups().all(), life)
-            || now.plus_ms(QUIET_MS).day() > today
-        {
+        if !is_due(self.sealing.lookups().all(), life, now) {
             return Ok(());
         }
         self.prepare_lookup(today).await?;
@@ -80,64 +83,80 @@ impl Market {
     }
 
     async fn end_lookups(&self, life: u32, today: u32) -> Result<(), SealingError> {
-        // 1. Files that could not be destroyed before.
-        for handle in self.sealing.ended_lookups() {
-            self.destroy_key(handle, DestroyReason::Retention).await?;
+        let mut ended = Ok(());
+        // 1. Files that could not be destroyed before, of any key.
+        for handle in self.sealing.ended() {
+            let destroyed = self.sealing.destroy(handle).await;
+            if destroyed.is_ok() {
+                tracing::info!(key = %handle, "the file of a key that had ended was destroyed");
+            }
+            ended = ended.and(destroyed);
         }
-        // 2. Numbers with tokens under another key than that in use.
+        // 2. Numbers with tokens under keys that end.
         let lookups = self.sealing.lookups();
         let over = over(lookups.all(), life, today);
         if over.is_empty() {
-            return Ok(());
+            return ended;
         }
-        let known = self.retoken(&lookups, today).await?;
+        let known = self.retoken(&lookups, &over, today).await?;
         if known > 0 {
             tracing::info!(known, "numbers get tokens under the key in use");
             // Only a look that finds none says that all have new ones.
-            if self.retoken(&lookups, today).await? > 0 {
-                return Ok(());
+            if self.retoken(&lookups, &over, today).await? > 0 {
+                return ended;
             }
         }
         // 3. The keys, under which nothing is left.
         for index in over {
             let LivingLookup { handle, day, .. } = lookups.all()[index];
-            self.destroy_key(handle, DestroyReason::Retention).await?;
-            tracing::info!(day, key = %handle, "a key of tokens and digests was destroyed");
+            let destroyed = self.destroy_key(handle, DestroyReason::Retention).await;
+            if destroyed.is_ok() {
+                tracing::info!(day, key = %handle, "a key of tokens and digests was destroyed");
+            }
+            ended = ended.and(destroyed);
         }
-        Ok(())
+        ended
     }
 
     /// Tells the operator of a key that a look has left although its end is past, and of one that should
     /// have been followed by another.
-    fn note_overdue(&self, life: u32, today: u32) {
+    fn note_overdue(&self, life: u32, now: Time, has_failed: bool) {
         let (lookups, subject) = (self.sealing.lookups(), AttentionSubject::default);
-        let since = today.saturating_sub(OVERDUE);
+        let since = now.day().saturating_sub(OVERDUE);
         let is_left = !over(lookups.all(), life, since).is_empty();
-        let is_sole = next_of(lookups.all(), life) <= since;
-        if !is_left && !is_sole && self.sealing.ended_lookups().is_empty() {
+        let is_sole = has_failed && next_of(lookups.all(), life) <= since;
+        if !is_left && !is_sole && self.sealing.ended().is_empty() {
             self.attention.clear(AttentionKind::LookupKeyOverdue, subject());
             return;
         }
         let text = if is_sole {
             "the next key of tokens and digests could not be made for days: the log says why"
         } else {
-            "a key of tokens and digests should have been destroyed: the log says what keeps it"
+            "a key should have been destroyed and is there still: the log says what keeps it"
         };
         self.attention.raise(AttentionKind::LookupKeyOverdue, subject(), text);
     }
 
-    /// Puts tokens under the key in use in place of those under others; gives how many numbers had such.
-    /// One that cannot be read keeps none of the others.
-    async fn retoken(&self, lookups: &Arc<Lookups>, today: u32) -> Result<u32, SealingError> {
-        let (mut known, mut read_all, mut stock) = (0, Ok(()), Vec::new());
+    /// Puts tokens under the key in use in place of those under keys that end; gives how many numbers had
+    /// such. One that cannot be read keeps none of the others.
+    async fn retoken(
+        &self,
+        lookups: &Arc<Lookups>,
+        over: &[usize],
+        today: u32,
+    ) -> Result<u32, SealingError> {
+        let (mut known, mut is_whole, mut stock) = (0, true, Vec::new());
         // 1. Own stock, a load after the other.
         for load in self.read_model.load_ids() {
             let (numbers, lookups) = (self.numbers.clone(), Arc::clone(lookups));
-            let read = move || Ok(renamed(&lookups, today, &numbers.of_load(load)?));
-            match blocking(read).await {
-                Ok(read) => stock.extend(read),
-                Err(error) => read_all = Err(error),
-            }
+            let over = over.to_vec();
+            let read = move || {
+                let (numbers, is_whole) = numbers.of_load(load);
+                (renamed(&lookups, &over, today, &numbers), is_whole)
+            };
+            let (read, is_read) = blocking(read).await?;
+            stock.extend(read);
+            is_whole &= is_read;
             while stock.len() >= CHUNK {
                 let rest = stock.split_off(CHUNK);
                 let full = std::mem::replace(&mut stock, rest);
@@ -151,10 +170,11 @@ impl Market {
         let (numbers, read_model) = (self.numbers.clone(), Arc::clone(&self.read_model));
         let lookups = Arc::clone(lookups);
         let read = move || given(&read_model, &numbers, lookups.on(today));
-        for orders in blocking(read).await?.chunks(CHUNK) {
+        let (orders, is_read) = blocking(read).await?;
+        for orders in orders.chunks(CHUNK) {
             known += self.rename(Retoken { stock: Vec::new(), orders: orders.to_vec() }).await?;
         }
-        read_all.map(|()| known)
+        if is_whole && is_read { Ok(known) } else { Err(SealingError::NumberUnread) }
     }
 
     async fn rename(&self, command: Retoken) -> Result<u32, SealingError> {
@@ -172,39 +192,41 @@ impl Market {
 
 /// Reads on a thread that may wait for the disk.
 async fn blocking<T: Send + 'static>(
-    read: impl FnOnce() -> Result<Vec<T>, NumberUnread> + Send + 'static,
-) -> Result<Vec<T>, SealingError> {
-    let read = tokio::task::spawn_blocking(read).await.map_err(|_| SealingError::CutOff)?;
-    read.map_err(|NumberUnread| SealingError::NumberUnread)
+    read: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, SealingError> {
+    tokio::task::spawn_blocking(read).await.map_err(|_| SealingError::CutOff)
 }
 
-/// The tokens of numbers under the key in use on a day, in place of those under each other one.
-fn renamed(lookups: &Lookups, today: u32, numbers: &[Number]) -> Vec<Renamed> {
+/// The tokens of numbers under the key in use on a day, in place of those under each key that ends.
+fn renamed(lookups: &Lookups, over: &[usize], today: u32, numbers: &[Number]) -> Vec<Renamed> {
     let all = numbers.iter().flat_map(|number| {
-        let tokens = lookups.each(today, |key| key.token(*number));
-        let new = tokens.current;
-        tokens.others.into_iter().map(move |old| Renamed { old, new })
+        let new = lookups.on(today).token(*number);
+        over.iter().map(move |index| {
+            let old = lookups.all()[*index].key.token(*number);
+            Renamed { old, new }
+        })
     });
     all.collect()
 }
 
-/// The orders on providers' numbers whose tokens are under another key.
-fn given(
-    read_model: &ReadModel,
-    numbers: &Numbers,
-    used: &LookupKey,
-) -> Result<Vec<OrderToken>, NumberUnread> {
-    let mut orders = Vec::new();
+/// The orders on providers' numbers whose tokens are under another key, and whether all could be read.
+fn given(read_model: &ReadModel, numbers: &Numbers, used: &LookupKey) -> (Vec<OrderToken>, bool) {
+    let (mut orders, mut is_whole) = (Vec::new(), true);
     for order in read_model.on_given_numbers() {
         let Some(assignment) = &order.assignment else { continue };
-        // One that is forgotten is found no more.
-        let Some(number) = numbers.read(order.id, assignment)? else { continue };
-        let new = used.token(number);
-        if new != assignment.token {
-            orders.push(OrderToken { order: order.id, new });
+        match numbers.read(order.id, assignment) {
+            Ok(Some(number)) => {
+                let new = used.token(number);
+                if new != assignment.token {
+                    orders.push(OrderToken { order: order.id, new });
+                }
+            }
+            // It is forgotten, and found no more.
+            Ok(None) => {}
+            Err(NumberUnread) => is_whole = false,
         }
     }
-    Ok(orders)
+    (orders, is_whole)
 }
 
 #[cfg(test)]
@@ -228,5 +250,11 @@ mod tests {
         assert_eq!(ends(1), [Some(149), Some(194), None]);
         assert_eq!([90, 30, 1].map(|life| next_of(&keys, life)), [235, 205, 191]);
         assert_eq!([189, 190, 235].map(|today| over(&keys, 90, today).len()), [0, 1, 2]);
+        let due = |day, ms: u64| is_due(&keys, 90, Time(Time::of_day(day).0 + ms));
+        assert_eq!([due(234, 0), due(235, 0), due(300, 0)], [false, true, true]);
+        // Not shortly before midnight.
+        let midnight = 24 * 60 * 60_000;
+        let near = [QUIET_MS + 1, QUIET_MS, 1].map(|ms| due(235, midnight - ms));
+        assert_eq!(near, [true, false, false]);
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! Promises: an owner's key is durable in its file, and its making in the ledger, before anything is
 //! sealed under it; an owner has one key at a time, and a load of own stock one of its own. The keys
-//! of days and loads are in memory while they live, so that a message or a number is sealed and
-//! opened without a look at the disk. When keys end is left to others ([`super::seal_keys`] at a
+//! of days and loads are in memory while they live, and those of accounts once their names were shown,
+//! so that a message or a number is sealed and opened without a look at the disk. When keys end is left to others ([`super::seal_keys`] at a
 //! start, [`super::retention`]).
 
 use std::fmt;
@@ -21,7 +21,7 @@ use nexnum_storage::lookup_key::LookupKey;
 use nexnum_storage::sealed::{NONCE_LEN, SealError, SealedPlace, SealingKey, Subkey};
 use nexnum_storage::secrets::{MasterKey, SecretBytes};
 use nexnum_storage::{LedgerId, StorageError};
-use papaya::HashMap;
+use papaya::{HashMap, HashSet};
 use tokio::sync::Mutex;
 
 use super::boot_error::BootError;
@@ -97,6 +97,8 @@ struct Inner {
     /// accounts whose names were shown. There are as many as days in a retention, loads of own stock,
     /// and accounts.
     held: HashMap<KeyHandle, SealingKey>,
+    /// Those that ended, and whose files are left.
+    ended: HashSet<KeyHandle>,
     /// What numbers and texts are found by.
     lookups: ArcSwap<Lookups>,
     /// Held while a key is made.
@@ -139,8 +141,9 @@ impl Sealing {
             }
         }
         let lookups = ArcSwap::from_pointee(Lookups::new(lookups).ok_or_else(missing)?);
-        let making = Mutex::default();
-        Ok(Self(Arc::new(Inner { keys, ledger, master, index, owners, held, lookups, making })))
+        let (ended, making) = (HashSet::new(), Mutex::default());
+        let inner = Inner { keys, ledger, master, index, owners, held, ended, lookups, making };
+        Ok(Self(Arc::new(inner)))
     }
 
     /// The digest of a payment by its rail and its reference.
@@ -166,18 +169,25 @@ impl Sealing {
         name: Option<&AccountName>,
     ) -> Result<Option<String>, SealingError> {
         let Some(AccountName { sealed, .. }) = name else { return Ok(None) };
-        let key = match self.held(sealed.handle) {
+        let (owner, handle) = (KeyOwner::Identity(account), sealed.handle);
+        let lives = || self.0.owners.pin().get(&owner) == Some(&handle);
+        let key = match self.held(handle) {
             Some(key) => key,
-            None => {
-                let Some(key) = self.0.keys.read(&self.0.master, sealed.handle)? else {
-                    return Ok(None);
-                };
-                let owner = KeyOwner::Identity(account);
-                if self.0.owners.pin().get(&owner) == Some(&sealed.handle) {
-                    self.0.held.pin().insert(sealed.handle, key.clone());
+            None if !lives() => return Ok(None),
+            None => match self.0.keys.read(&self.0.master, handle) {
+                Ok(Some(key)) => {
+                    // Kept first: an end comes after this, or is seen here.
+                    self.0.held.pin().insert(handle, key.clone());
+                    if !lives() {
+                        self.0.held.pin().remove(&handle);
+                    }
+                    key
                 }
-                key
-            }
+                // It was destroyed meanwhile.
+                Ok(None) | Err(_) if !lives() => return Ok(None),
+                Ok(None) => return Err(self.missing(handle).into()),
+                Err(error) => return Err(error.into()),
+            },
         };
         let name = key.open(&self.place(Purpose::Name, None), sealed)?;
         Ok(Some(String::from_utf8_lossy(name.expose()).into_owned()))
@@ -195,12 +205,9 @@ impl Sealing {
         self.0.lookups.load_full()
     }
 
-    /// Keys of tokens and digests whose end the ledger has, and whose files are left.
-    pub(super) fn ended_lookups(&self) -> Vec<KeyHandle> {
-        let (lookups, owners) = (self.lookups(), self.0.owners.pin());
-        let lives = |handle: &KeyHandle| lookups.all().iter().any(|key| key.handle == *handle);
-        let all = owners.iter().filter(|(owner, _)| matches!(owner, KeyOwner::Lookup(_)));
-        all.map(|(_, handle)| *handle).filter(|handle| !lives(handle)).collect()
+    /// Keys whose end the ledger has, and whose files could not be destroyed yet.
+    pub(super) fn ended(&self) -> Vec<KeyHandle> {
+        self.0.ended.pin().iter().copied().collect()
     }
 
     /// The keys of the days before one, and which days.
@@ -213,14 +220,15 @@ impl Sealing {
         days.collect()
     }
 
-    /// Destroys a key, whose end the ledger has by now: nothing opens under it from here on.
+    /// Destroys a key, whose end the ledger has by now: nothing opens under it from here on. Where its
+    /// file cannot be destroyed, [`Sealing::ended`] has it.
     pub(super) async fn destroy(&self, handle: KeyHandle) -> Result<(), SealingError> {
+        self.0.ended.pin().insert(handle);
+        self.0.owners.pin().retain(|_, known| *known != handle);
         self.0.held.pin().remove(&handle);
         self.0.lookups.rcu(|lookups| lookups.without(handle));
         self.blocking(move |it| it.keys.destroy(handle)).await?;
-        self.0.owners.pin().retain(|_, known| *known != handle);
-        // Who had read its file before may have kept it meanwhile.
-        self.0.held.pin().remove(&handle);
+        self.0.ended.pin().remove(&handle);
         Ok(())
     }
 
@@ -334,6 +342,11 @@ impl Sealing {
         SealedPlace { ledger: self.0.ledger, purpose, order }
     }
 
+    /// A key that lives and has no file.
+    fn missing(&self, handle: KeyHandle) -> StorageError {
+        StorageError::Missing { path: self.0.keys.path().join(handle.to_string()) }
+    }
+
     fn held(&self, handle: KeyHandle) -> Option<SealingKey> {
         self.0.held.pin().get(&handle).cloned()
     }
@@ -348,8 +361,7 @@ impl Sealing {
             Some(key) => Some(key),
             None => self.read(handle).await?,
         };
-        let path = || self.0.keys.path().join(handle.to_string());
-        key.map(Some).ok_or_else(|| StorageError::Missing { path: path() }.into())
+        key.map(Some).ok_or_else(|| self.missing(handle).into())
     }
 
     /// The key of an owner; one that has none gets one, whose making `record` writes down. The making

@@ -12,6 +12,8 @@ use crate::supervisor::Beat;
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_secs(60);
+/// After one that failed: a look at all numbers is long, and keys have days.
+const PAUSE: Duration = Duration::from_secs(15 * 60);
 
 /// Looks again and again, at first at once.
 pub(super) async fn run(
@@ -35,8 +37,9 @@ pub(super) async fn run(
             }
             Some(_) | None => {}
         }
+        let pause = if error.is_some() { PAUSE } else { LOOK };
         failing = error;
-        if stopped_within(&mut stop, LOOK).await {
+        if stopped_within(&mut stop, pause).await {
             return;
         }
     }

@@ -129,5 +129,7 @@ mod tests {
         assert_eq!(format!("{digest:032x}"), "797c2ab1fff7bc048a64437531c9de85");
         let digest = key.digest(Indexed::Callback, &[b"callback id", b"6281", b"7"]);
         assert_eq!(format!("{digest:032x}"), "27f3b604527e06bd737d35858b73c93d");
+        let digest = key.digest(Indexed::AccountName, &["Größe".as_bytes()]);
+        assert_eq!(format!("{digest:032x}"), "cd80ef019e94f7db3defea8e51fd8f85");
     }
 }

@@ -52,7 +52,7 @@ pub(super) async fn open(
     Ok(reply::json(StatusCode::CREATED, &OpenedAccount { id: id.0.into() }))
 }
 
-/// What looks like another name, or like none, is refused; its length is the engine's matter.
+/// What looks like another name, or like none, is refused; its length is looked at when it is opened.
 fn check_name(name: &str) -> Result<(), Problem> {
     if name.chars().any(char::is_control) {
         return Err(Problem::invalid_field("name", "must not have a control character"));
@@ -105,7 +105,7 @@ struct AccountList {
 struct Account {
     /// Its id.
     id: Id,
-    /// Its name; `null` if it has none, or if that is forgotten.
+    /// Its name; `null` if it has none, or if that is forgotten or cannot be read, which is logged.
     name: Option<String>,
     /// What it can spend; below zero where it uses credit.
     balance: Money,
