@@ -143,8 +143,7 @@ impl Market {
 
     fn found(&mut self) {
         self.execute(&make_day_key()).expect("it is the first");
-        let open =
-            Command::OpenAccount(OpenAccount { name: None, credit_limit: Micros::ZERO });
+        let open = Command::OpenAccount(OpenAccount { name: None, credit_limit: Micros::ZERO });
         let amount = Micros(PURSE);
         let register = |name: &str| {
             Command::RegisterProvider(RegisterProvider {
