@@ -25,7 +25,8 @@ struct State {
     calls: u64,
     any: f64,
     rates: [f64; FaultKind::ALL.len()],
-    queue: VecDeque<FaultKind>,
+    /// Each with the one call that shows it, where not all may that can.
+    queue: VecDeque<(FaultKind, Option<Ask>)>,
 }
 
 impl Faults {
@@ -47,9 +48,18 @@ impl Faults {
 
     /// The next call that can shows this kind, once; several wait in line. Beyond 1,024 they are dropped.
     pub fn next(&self, kind: FaultKind) {
+        self.queue(kind, None);
+    }
+
+    /// The same of the next purchase: another call, such as one for prices, may come before it.
+    pub fn next_purchase(&self, kind: FaultKind) {
+        self.queue(kind, Some(Ask::Purchase));
+    }
+
+    fn queue(&self, kind: FaultKind, only: Option<Ask>) {
         let mut state = self.state.lock();
         if state.queue.len() < QUEUE_LEN_MAX {
-            state.queue.push_back(kind);
+            state.queue.push_back((kind, only));
         }
     }
 
@@ -66,8 +76,11 @@ impl Faults {
         let mut state = self.state.lock();
         state.calls += 1;
         let word = mix(self.seed, &[0xfa, state.calls]);
-        if let Some(at) = state.queue.iter().position(|kind| kind.shows_in(ask)) {
-            return (state.queue.remove(at), word);
+        let shows = |(kind, only): &(FaultKind, Option<Ask>)| {
+            kind.shows_in(ask) && only.is_none_or(|only| only == ask)
+        };
+        if let Some(at) = state.queue.iter().position(shows) {
+            return (state.queue.remove(at).map(|(kind, _)| kind), word);
         }
         let kinds = || FaultKind::ALL.into_iter().filter(|kind| kind.shows_in(ask));
         let rolled =
@@ -93,6 +106,9 @@ mod tests {
         assert_eq!(faults.draw(Ask::Status).0, None);
         assert_eq!(faults.draw(Ask::Purchase).0, Some(FaultKind::NoNumbers));
         assert_eq!(faults.draw(Ask::Purchase).0, None);
+        faults.next_purchase(FaultKind::Garbage);
+        assert_eq!(faults.draw(Ask::Prices).0, None);
+        assert_eq!(faults.draw(Ask::Purchase).0, Some(FaultKind::Garbage));
     }
 
     #[test]

@@ -54,7 +54,7 @@ async fn check_dated_by_the_provider(clock_skew_ms: i64) {
     let (closed, id) = closed_in_doubt_on(skewed, FIVESIM).await;
     let rig = closed.open().await;
     assert_eq!(rig.order(id, received).await.attempt, 1);
-    rig.sandbox.faults(FIVESIM).next(FaultKind::Garbage);
+    rig.sandbox.faults(FIVESIM).next_purchase(FaultKind::Garbage);
     let id = rig.buy(Some(1_000_000)).await.unwrap();
     assert_eq!(rig.order(id, received).await.attempt, 2);
     rig.stop().await;
@@ -162,7 +162,7 @@ async fn a_row_without_its_zone_is_dated_by_those_of_our_own_orders() {
 async fn a_purchase_that_was_never_made_is_found_out_and_the_next_ask_is_tried() {
     let rig = Rig::start(&[(HANDLER, 100_000), (SMSPOOL, 200_000)]).await;
     // Its answer says nothing, so that it may have been made.
-    rig.sandbox.faults(HANDLER).next(FaultKind::Garbage);
+    rig.sandbox.faults(HANDLER).next_purchase(FaultKind::Garbage);
     let id = rig.buy(Some(1_000_000)).await.unwrap();
     let order = rig.order(id, received).await;
     assert_eq!((order.attempt, order.in_doubt, order.price), (2, false, Micros(240_000)));
@@ -207,7 +207,7 @@ async fn a_doubt_is_settled_on_an_account_whose_new_orders_fill_pages() {
 /// A purchase whose answer is lost, and that was not made, is found out.
 async fn check_settled(config: SandboxConfig) {
     let rig = Rig::start_on(config, &[(FIVESIM, 100_000)]).await;
-    rig.sandbox.faults(FIVESIM).next(FaultKind::Garbage);
+    rig.sandbox.faults(FIVESIM).next_purchase(FaultKind::Garbage);
     let id = rig.buy(Some(1_000_000)).await.unwrap();
     let order = rig.order(id, received).await;
     assert_eq!((order.attempt, order.in_doubt), (2, false), "another carrier's ask is next");
@@ -218,7 +218,7 @@ async fn check_settled(config: SandboxConfig) {
 async fn what_too_many_new_orders_may_leave_out_is_not_bought_again() {
     let journals = TempDir::new().unwrap();
     let rig = Rig::start_on(busy_account(&journals, 6_500, 60_000), &[(FIVESIM, 100_000)]).await;
-    rig.sandbox.faults(FIVESIM).next(FaultKind::Garbage);
+    rig.sandbox.faults(FIVESIM).next_purchase(FaultKind::Garbage);
     // Waits for a number longer than whole lists would need to be believed.
     let id = rig.buy(Some(1_000_000)).await.unwrap();
     let order = rig.orders().market.read_model.order(id).unwrap();
@@ -235,7 +235,7 @@ async fn what_an_unreadable_row_may_be_is_not_bought_again() {
     stray(&closed.sandbox).await;
     let rig = closed.open().await;
     synced(rig.orders()).await;
-    rig.sandbox.faults(HANDLER).next(FaultKind::Garbage);
+    rig.sandbox.faults(HANDLER).next_purchase(FaultKind::Garbage);
     // Waits for a number longer than whole lists would need to be believed.
     let id = rig.buy(Some(1_000_000)).await.unwrap();
     let order = rig.orders().market.read_model.order(id).unwrap();
@@ -299,7 +299,7 @@ async fn what_was_bought_beside_the_market_is_neither_sold_nor_given_back() {
     synced(rig.orders()).await;
     let (active, limit) = (|order: &Order| order.state == ActivationState::Active, Some(1_000_000));
     // A purchase that was not made is found out, and one that was made is found, beside it.
-    rig.sandbox.faults(HANDLER).next(FaultKind::Garbage);
+    rig.sandbox.faults(HANDLER).next_purchase(FaultKind::Garbage);
     let id = rig.buy(limit).await.unwrap();
     assert_eq!(rig.order(id, active).await.attempt, 2);
     rig.sandbox.faults(HANDLER).next(FaultKind::BoughtButReplyLost);

@@ -77,7 +77,7 @@ impl Rig {
 async fn what_was_bought_after_a_purchase_was_answered_is_reported_until_it_is_gone() {
     let sellers = [(FIVESIM, 100_000), (SMSPOOL, 200_000)];
     let rig = Rig::start_with(&sellers, 600_000).await;
-    rig.sandbox.faults(FIVESIM).next(FaultKind::Garbage);
+    rig.sandbox.faults(FIVESIM).next_purchase(FaultKind::Garbage);
     let id = rig.buy(Some(1_000_000)).await.unwrap();
     assert_eq!(rig.order(id, active).await.attempt, 2);
     let foreign = dated_stray(&rig.sandbox).await;

@@ -15,7 +15,7 @@ async fn check_ended(words: &[(&str, &str)]) {
     let config = SandboxConfig { min_cancel_age_ms: 0, ..SandboxConfig::small(7) };
     let rig = Rig::start_reworded(config, &[(HANDLER, 100_000)], words).await;
     synced(rig.orders()).await;
-    rig.sandbox.faults(HANDLER).next(FaultKind::Garbage);
+    rig.sandbox.faults(HANDLER).next_purchase(FaultKind::Garbage);
     let (id, doubts) = (OrderId(1), &rig.orders().doubts);
     let doubted = async {
         until(|| doubts.count().in_doubt == 1).await;
