@@ -67,6 +67,10 @@ impl Market {
         let now = self.clock.now();
         let made = self.make_lookup(life, now).await;
         let ended = self.end_lookups(life, now.day()).await;
+        // What a stop cuts off, the next start goes on with.
+        if self.stopping.is_raised() {
+            return Ok(());
+        }
         self.note_overdue(life, now, made.is_err());
         made.and(ended)
     }
