@@ -34,10 +34,8 @@ impl Lookups {
 
     /// The same with one key more.
     pub(super) fn with(&self, new: LivingLookup) -> Self {
-        let mut keys = self.0.clone();
-        keys.push(new);
-        keys.sort_unstable_by_key(|key| (key.day, key.handle));
-        Self(keys)
+        let keys = self.0.iter().cloned().chain([new]);
+        Self::new(keys.collect()).unwrap_or_else(|| self.clone())
     }
 
     /// The same without a key that was destroyed; the last one stays.
@@ -58,8 +56,8 @@ impl Lookups {
     }
 
     /// The one in use on a day.
-    pub(super) fn living_on(&self, day: u32) -> &LivingLookup {
-        &self.0[self.index_on(day)]
+    fn living_on(&self, day: u32) -> &LivingLookup {
+        self.0.iter().rfind(|key| key.day < day).unwrap_or(&self.0[0])
     }
 
     /// The key in use on a day.
@@ -73,24 +71,16 @@ impl Lookups {
         self.0.iter().map(|living| &living.key).filter(move |key| !std::ptr::eq(*key, one))
     }
 
-    fn index_on(&self, day: u32) -> usize {
-        self.0.iter().rposition(|key| key.day < day).unwrap_or(0)
-    }
-
     /// What `of` gives under each key; that in use on a day is the current one.
     pub fn each<T>(&self, day: u32, mut of: impl FnMut(&LookupKey) -> T) -> UnderKeys<T> {
-        let used = self.index_on(day);
-        let current = of(&self.0[used].key);
-        let others = self.0.iter().enumerate().filter(|(index, _)| *index != used);
-        UnderKeys { current, others: others.map(|(_, other)| of(&other.key)).collect() }
+        let used = self.on(day);
+        UnderKeys { current: of(used), others: self.but(used).map(of).collect() }
     }
 
     /// The tokens of numbers, in their order, under each key but that in use on a day.
     pub(super) fn other_tokens(&self, day: u32, numbers: &[Number]) -> Vec<Box<[Token]>> {
         let tokens = |key: &LookupKey| numbers.iter().map(|number| key.token(*number)).collect();
-        let used = self.index_on(day);
-        let others = self.0.iter().enumerate().filter(|(index, _)| *index != used);
-        others.map(|(_, other)| tokens(&other.key)).collect()
+        self.but(self.on(day)).map(tokens).collect()
     }
 }
 
