@@ -1,10 +1,10 @@
-//! Small files of the data folder that are written anew as a whole, a row a line.
+//! Files of the data folder that are written anew as a whole, most of them a row a line.
 //!
 //! Promises: after a kill a file is as it was before or after a write. One that is missing, or
 //! cannot be read, has no rows. Leaves to others: what a line says.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, BufWriter, IntoInnerError, Write};
 use std::path::{Path, PathBuf};
 
 /// A file of the data folder.
@@ -29,23 +29,28 @@ impl KeptFile {
     /// written is logged: the next start knows less.
     pub(crate) fn write(&self, lines: impl IntoIterator<Item = String>) {
         let text: String = lines.into_iter().map(|line| line + "\n").collect();
-        if let Err(error) = replace(&self.path, &text) {
+        self.write_with(|file| file.write_all(text.as_bytes()));
+    }
+
+    /// The same with what `fill` writes.
+    pub(crate) fn write_with(&self, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
+        if let Err(error) = replace(&self.path, fill) {
             let path = self.path.display();
             tracing::warn!(%path, %error, "a file of the data folder was not written");
         }
     }
 }
 
-fn replace(path: &Path, text: &str) -> io::Result<()> {
+fn replace(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     let new = path.with_extension("new");
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
     // For its owner alone, as all files of the folder.
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&new)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
+    let mut file = BufWriter::new(options.open(&new)?);
+    fill(&mut file)?;
+    file.into_inner().map_err(IntoInnerError::into_error)?.sync_all()?;
     fs::rename(&new, path)?;
     fs::File::open(path.parent().unwrap_or_else(|| Path::new(".")))?.sync_all()
 }

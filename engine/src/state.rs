@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) use parts::Pool;
 pub use parts::{
     Account, Counters, GivenUp, Key, Lost, NamedPurchase, Offer, Orphan, Paid, PaidTo, Provider,
-    Quarantined, Seen, WriteOff,
+    Quarantined, Seen, StockTerms, WriteOff,
 };
 
 use crate::activation::ActivationState;
@@ -192,13 +192,10 @@ impl State {
         (1u32..).map(OfferId).zip(&self.offers)
     }
 
-    /// Units of an offer that an order could have, by this state alone.
+    /// The terms and the numbers in stock of an offer of own stock; `None` if it never had any.
     #[must_use]
-    pub fn stock(&self, id: OfferId) -> u32 {
-        match self.pools.get(id) {
-            Some(pool) => pool.next.len() as u32,
-            None => self.offer(id).map_or(0, |offer| offer.stock),
-        }
+    pub fn stock(&self, id: OfferId) -> Option<(StockTerms, u32)> {
+        self.pools.get(id).map(|pool| (pool.terms, pool.next.len() as u32))
     }
 
     /// Where each load of own stock stands in the ledger: its event has the numbers, sealed.

@@ -9,11 +9,10 @@ use common::sealed::sealed;
 use nexnum_engine::callback::{CallbackFailure, CallbackOutcome};
 use nexnum_engine::command::{
     AcceptClock, BeginEpoch, CloseDay, Command, Deposit, Effect, FailOrder, NewPayment, OpenLedger,
-    PlaceOrder, PriceOffers, Pulse, ReceiveCallback, RecordClockStep, Reply, SettleCallback,
-    Timings,
+    PlaceOrder, Pulse, ReceiveCallback, RecordClockStep, Reply, SettleCallback, Timings,
 };
 use nexnum_engine::event::{
-    CatalogVersion, ClockJump, ClosedDay, Epoch, LedgerTerms, OfferTerms, Routing, Terms,
+    CatalogVersion, ClockJump, ClosedDay, Epoch, LedgerTerms, Routing, Terms,
 };
 use nexnum_engine::group::{Groups, Head, Idempotency};
 use nexnum_engine::ids::{
@@ -53,19 +52,6 @@ fn order(terms: Terms, limit: Micros) -> Command {
 
 const TERMS: Terms =
     Terms { offer: OfferId(2), provider: ProviderId(2), price: Micros(50), cost: Micros(30) };
-
-#[test]
-fn terms_that_name_an_offer_twice_mean_the_last() {
-    let mut recorded = market();
-    let terms =
-        |stock| OfferTerms { offer: OfferId(2), cost: Micros(30), price: Micros(50), stock };
-    let command = Command::PriceOffers(PriceOffers {
-        provider: ProviderId(2),
-        terms: vec![terms(100), terms(9)],
-    });
-    assert_eq!(recorded.execute(START, &command), Ok(Reply::Changed(0)));
-    assert_eq!(recorded.state().stock(OfferId(2)), 9);
-}
 
 #[test]
 fn a_pulse_counts_its_own_events_whatever_the_batch_holds() {

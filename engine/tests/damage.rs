@@ -115,15 +115,11 @@ fn damage_offer(event: &mut OfferEvent, choice: u64) {
             0 => *provider = ProviderId(u16::MAX),
             _ => first.0 += 1,
         },
-        OfferEvent::OffersPriced { provider, terms } => match choice % 2 {
-            0 => *provider = ProviderId(u16::MAX),
-            _ => terms[0].offer = OfferId(4_000_000),
-        },
         OfferEvent::StockLoaded { load, offer, cost, price, .. } => match choice % 4 {
             0 => *offer = OfferId(4_000_000),
             1 => load.0 += 1,
-            2 => add(cost),
-            _ => add(price),
+            2 => *cost = Micros(price.0 + 1),
+            _ => *price = Micros::ZERO,
         },
         OfferEvent::NumberReleased { offer, number, until } => match choice % 3 {
             0 => *offer = OfferId(4_000_000),
@@ -326,8 +322,7 @@ fn an_event_applied_twice_is_noticed() {
             let again = ledger[group].1[at].clone();
             let idempotent = matches!(
                 again,
-                Event::Offer(OfferEvent::OffersPriced { .. })
-                    | Event::Memory(MemoryEvent::Retired { .. })
+                Event::Memory(MemoryEvent::Retired { .. })
                     | Event::Order(OrderEvent::OrderDoubted { .. })
                     | Event::Order(OrderEvent::AnotherRequested { .. })
                     | Event::Ledger(LedgerEvent::ClockStepped(_) | LedgerEvent::ClockAccepted(_))

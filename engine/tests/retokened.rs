@@ -65,7 +65,7 @@ impl Market {
 
     fn place(&mut self, offer: OfferId) -> OrderId {
         let known = self.recorded.state().offer(offer).expect("it is listed");
-        let terms = Terms { offer, provider: known.provider, price: known.price, cost: known.cost };
+        let terms = Terms { offer, provider: known.provider, price: Micros(50), cost: Micros(30) };
         let placed = PlaceOrder {
             account: AccountId(1),
             product: known.product,

@@ -83,7 +83,7 @@ fn refused(change: impl FnMut(&mut Row), expected: &str) {
 fn a_large_pool_is_many_rows_and_one_pool_again() {
     market().prove().expect("the same state comes back");
     let len = |row: &Row| {
-        let Row::Pool(id, numbers) = row else { return None };
+        let Row::Pool(id, _, numbers) = row else { return None };
         Some((id.0, numbers.len()))
     };
     let pools: Vec<_> = rows().iter().filter_map(len).collect();
@@ -114,6 +114,26 @@ fn a_purchase_given_up_is_known_until_its_moment_retires() {
 }
 
 #[test]
+fn a_pool_whose_rows_have_no_sound_terms_in_common_is_refused() {
+    refused(
+        |row| {
+            if let Row::Pool(_, terms, numbers) = row {
+                terms.price.0 += i64::from(numbers.len() < 5_000);
+            }
+        },
+        "the pool of offer 1 has other terms",
+    );
+    refused(
+        |row| {
+            if let Row::Pool(_, terms, _) = row {
+                terms.cost.0 = terms.price.0 + 1;
+            }
+        },
+        "the pool of offer 1 has other terms",
+    );
+}
+
+#[test]
 fn a_row_that_names_what_is_not_there_is_refused() {
     refused(
         |row| {
@@ -133,7 +153,7 @@ fn a_row_that_names_what_is_not_there_is_refused() {
     );
     refused(
         |row| {
-            if let Row::Pool(id, _) = row {
+            if let Row::Pool(id, ..) = row {
                 *id = OfferId(2);
             }
         },

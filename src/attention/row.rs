@@ -85,6 +85,9 @@ kinds! {
     PriceListLate "price_list_late" UntilCleared
     /// A whole price list is held back.
     PriceListQuarantined "price_list_quarantined" UntilCleared
+    /// The last terms of a provider's offers are lost, and no recent order tells what they cost: its
+    /// list is held back until it is accepted.
+    PricesLost "prices_lost" UntilCleared
     /// Rows of a price list are held back.
     PricesQuarantined "prices_quarantined" UntilCleared
     /// A refused purchase named a price far above the list's: nothing is sold at it.

@@ -47,6 +47,13 @@ enum Action {
         #[arg(value_parser = values::provider_name)]
         name: String,
     },
+    /// Fetch a provider's price list now and believe it, whatever it says: for a list that is held
+    /// back (`prices_lost`, `price_list_quarantined`) and whose prices were looked at.
+    AcceptPrices {
+        /// The provider's name in the configuration.
+        #[arg(value_parser = values::provider_name)]
+        name: String,
+    },
     /// Record a payment that was made to a provider: it pays what the provider is owed, and the rest
     /// stands there for what it charges next. Of own stock it pays what its numbers cost.
     Pay {
@@ -98,6 +105,10 @@ pub(super) fn run(args: Args) -> Result<(), CliError> {
         Action::Sync { name } => {
             let segment = remote::percent_encoded(&name);
             server.ask(Method::POST, &format!("providers/{segment}/sync"), None)
+        }
+        Action::AcceptPrices { name } => {
+            let segment = remote::percent_encoded(&name);
+            server.ask(Method::POST, &format!("providers/{segment}/accept-prices"), None)
         }
         Action::Pay { name, amount, payment } => {
             let path = format!("providers/{}/payments", remote::percent_encoded(&name));

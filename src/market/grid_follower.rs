@@ -1,22 +1,23 @@
 //! The grid as the ledger's follower: own stock appears when its event is durable, and a
 //! number that comes back is for sale again.
 //!
-//! Driven offers are put into the grid by the sync, which knows the live stock; after a
-//! restart all offers stand as their last events left them, less what is still claimed.
+//! Driven offers are put into the grid by the sync, which knows the live stock; after a restart
+//! they stand at their last terms, less what is still claimed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::catalog::Catalog;
-use nexnum_engine::event::{Event, OfferEvent, OfferTerms, OrderEvent, ProviderKind};
+use nexnum_engine::event::{Event, OfferEvent, OrderEvent, ProviderKind};
 use nexnum_engine::grid::{Coverage, Grid, Listing};
 use nexnum_engine::ids::{CarrierId, OfferId, OrderId, Product, ProviderId};
 use nexnum_engine::order::{Order, OrderStatus};
 use nexnum_engine::reservation::Claim;
-use nexnum_engine::state::{Offer, State};
+use nexnum_engine::state::{Offer, State, StockTerms};
 use parking_lot::Mutex;
 
+use super::last_terms::{self, RowsByProvider};
 use crate::market::change::Change;
 
 /// The grid and what is needed to keep own stock in it.
@@ -42,36 +43,34 @@ pub struct OpenClaim {
 }
 
 impl GridFollower {
-    /// The market of a replayed state, and the claims that were open.
+    /// The market of a replayed state with the last terms of its driven offers, and the claims that
+    /// were open.
     ///
     /// # Panics
     /// If an offer of the state does not fit the grid: the engine bounds them alike.
     #[must_use]
-    pub fn from_state(catalog: &Catalog, state: &State) -> (Self, Vec<OpenClaim>) {
+    pub fn from_state(
+        catalog: &Catalog,
+        state: &State,
+        mut rows: RowsByProvider,
+    ) -> (Self, Vec<OpenClaim>) {
         let (countries, services) = (catalog.countries().len(), catalog.services().len());
         let grid = Arc::new(Grid::new(countries as u16, services as u16));
         let mut own = Own::default();
         let kinds = state.providers().filter(|(_, known)| known.kind == ProviderKind::Own);
         own.providers.extend(kinds.map(|(provider, _)| provider));
-        // One pass over the offers, however many providers there are.
-        let mut rows: BTreeMap<ProviderId, Vec<Listing>> = BTreeMap::new();
-        for (id, offer) in state.offers() {
-            if own.providers.contains(&offer.provider) {
-                own.offers.insert(id, (offer.provider, offer.product, offer.carrier));
-            }
-            if offer.price.is_positive() {
-                rows.entry(offer.provider).or_default().push(listing(state, id, offer));
-            }
-        }
+        let of_own = state.offers().filter(|(_, offer)| own.providers.contains(&offer.provider));
+        let of_own = of_own.map(|(id, it)| (id, (it.provider, it.product, it.carrier)));
+        own.offers.extend(of_own);
+        add_missing(state, &own, &mut rows);
         for (provider, rows) in rows {
-            grid.publish(provider, &rows, Coverage::Whole).expect("the engine bounds offers alike");
+            last_terms::publish(&grid, provider, &rows, Coverage::Whole);
         }
-        let waiting = state.orders().filter(|order| order.state == ActivationState::Init);
         let again = |order: &Order| {
             let claim = grid.claim_open(order.offer).ok()?;
             Some(OpenClaim { order: order.id, claim })
         };
-        let claims = waiting.filter_map(again).collect();
+        let claims = waiting(state).filter_map(again).collect();
         (Self { grid, own: Mutex::new(own) }, claims)
     }
 
@@ -128,8 +127,8 @@ impl GridFollower {
                     own.offers.insert(OfferId(id), (*provider, *product, *carrier));
                 }
             }
-            OfferEvent::OffersPriced { terms, .. } => self.reprice_own(own, terms),
-            OfferEvent::StockLoaded { offer, numbers, .. } => {
+            OfferEvent::StockLoaded { offer, numbers, cost, price, .. } => {
+                self.reprice_own(own, *offer, StockTerms { cost: *cost, price: *price });
                 self.add(*offer, numbers.len() as u32)
             }
             OfferEvent::NumberReleased { offer, .. } => self.add(*offer, 1),
@@ -159,24 +158,12 @@ impl GridFollower {
         }
     }
 
-    fn reprice_own(&self, own: &Own, terms: &[OfferTerms]) {
-        for terms in terms {
-            let Some(&(provider, product, carrier)) = own.offers.get(&terms.offer) else {
-                continue;
-            };
-            if self.grid.reprice(terms.offer, terms.cost, terms.price).is_none() {
-                let row = Listing {
-                    offer: terms.offer,
-                    product,
-                    carrier,
-                    cost: terms.cost,
-                    price: terms.price,
-                    stock: 0,
-                };
-                self.grid
-                    .publish(provider, &[row], Coverage::Delta)
-                    .expect("the engine bounds offers alike");
-            }
+    /// Gives an offer of own stock the terms of its last load.
+    fn reprice_own(&self, own: &Own, offer: OfferId, StockTerms { cost, price }: StockTerms) {
+        if self.grid.reprice(offer, cost, price).is_none() {
+            let (provider, product, carrier) = own.offers[&offer];
+            let row = Listing { offer, product, carrier, cost, price, stock: 0 };
+            last_terms::publish(&self.grid, provider, &[row], Coverage::Delta);
         }
     }
 
@@ -195,14 +182,28 @@ impl GridFollower {
     }
 }
 
-/// An offer as its last events left it.
-fn listing(state: &State, id: OfferId, offer: &Offer) -> Listing {
-    Listing {
-        offer: id,
-        product: offer.product,
-        carrier: offer.carrier,
-        cost: offer.cost,
-        price: offer.price,
-        stock: state.stock(id),
+/// What is not in `rows` of the offers of a state: own stock, which the state has itself; and offers
+/// that claims are held on, at the terms of their orders and without stock.
+fn add_missing(state: &State, own: &Own, rows: &mut RowsByProvider) {
+    for (offer, (provider, product, carrier)) in &own.offers {
+        let (offer, product, carrier) = (*offer, *product, *carrier);
+        if let Some((StockTerms { cost, price }, stock)) = state.stock(offer) {
+            let row = Listing { offer, product, carrier, cost, price, stock };
+            rows.entry(*provider).or_default().push(row);
+        }
     }
+    let mut known: BTreeSet<_> = rows.values().flatten().map(|row| row.offer).collect();
+    for Order { offer, cost, price, .. } in waiting(state) {
+        let (offer, cost, price) = (*offer, *cost, *price);
+        if known.insert(offer) {
+            let Offer { provider, product, carrier } = *state.offer(offer).expect("it was claimed");
+            let row = Listing { offer, product, carrier, cost, price, stock: 0 };
+            rows.entry(provider).or_default().push(row);
+        }
+    }
+}
+
+/// The orders that have no number yet.
+fn waiting(state: &State) -> impl Iterator<Item = &Order> {
+    state.orders().filter(|order| order.state == ActivationState::Init)
 }

@@ -14,6 +14,8 @@ pub mod folder;
 pub mod grid_follower;
 pub mod history;
 pub mod index_key;
+mod keep_terms;
+pub mod last_terms;
 mod loads;
 pub mod lookups;
 pub mod master_key;
@@ -52,6 +54,7 @@ use crate::supervisor::Supervisor;
 
 use self::addresses::CallerAddresses;
 use self::history::History;
+use self::last_terms::LastTerms;
 use self::numbers::Numbers;
 use self::read_model::ReadModel;
 use self::sealing::Sealing;
@@ -85,6 +88,8 @@ pub struct Market {
     pub addresses: Arc<CallerAddresses>,
     /// Prices and live stock.
     pub grid: Arc<Grid>,
+    /// The prices and the stock of driven offers, for the next start.
+    pub last_terms: Arc<LastTerms>,
     /// The catalogue by its words, with what is on sale.
     pub search: Search,
     /// What has left memory.

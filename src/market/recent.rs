@@ -1,16 +1,15 @@
 //! What the ledger's last days tell that no state keeps: offers that were charged above their
 //! prices, what was left open at providers, purchases without orders that are settled, and
-//! callbacks that were not processed.
+//! callbacks that were not processed; and at which terms was bought.
 //!
-//! Promises: read once, in the background of a start, in bounded time and memory; an offer whose
-//! listed cost has caught up since is not among them. Leaves to others: what follows from it.
+//! Promises: read once, in the background of a start, in bounded time and memory. Leaves to others: what follows from it.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use nexnum_engine::callback::CallbackOutcome;
 use nexnum_engine::event::{
-    CallbackEvent, Closing, Event, MemoryEvent, OfferEvent, OrderEvent, OrphanEnd, Placement,
-    ProviderWord, UpstreamEvent,
+    CallbackEvent, Closing, Event, MemoryEvent, OrderEvent, OrphanEnd, Placement, ProviderWord,
+    Terms, UpstreamEvent,
 };
 use nexnum_engine::group::Recorded;
 use nexnum_engine::ids::{CallbackId, OfferId, OrderId, ProviderId, Seq};
@@ -19,6 +18,7 @@ use nexnum_engine::money::Micros;
 use nexnum_engine::time::Time;
 use nexnum_storage::{Reader, StorageError};
 
+use super::last_terms::RecentTerms;
 use super::replay::Decoded;
 
 /// Events that are read at most: some seconds' work, of days where few orders come.
@@ -30,6 +30,9 @@ const LEFT_KEPT_MS: u64 = DAY_MS;
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 /// Entries of each kind: above it later ones are left out.
 const ENTRIES_MAX: usize = 10_000;
+
+/// Offers whose terms are told: above it, new ones are left out.
+const OFFERS_MAX: usize = 100_000;
 
 /// An attempt to buy.
 #[derive(Clone, Copy, Debug)]
@@ -81,6 +84,8 @@ pub struct Recent {
     pub settled: VecDeque<Settled>,
     /// The last callbacks that came and were not processed, and when each did.
     pub unprocessed: BTreeMap<CallbackId, Time>,
+    /// The last terms that driven offers were bought at.
+    pub terms: BTreeMap<OfferId, RecentTerms>,
     /// The last attempts of open orders.
     attempts: BTreeMap<OrderId, Attempt>,
     /// Those that have ended here and not there, and when they did here.
@@ -114,14 +119,6 @@ impl Recent {
 
     fn follow(&mut self, (at, event): (Time, &Event), is_told: bool) {
         match event {
-            Event::Offer(OfferEvent::OffersPriced { terms, .. }) => {
-                for terms in terms {
-                    let charged = self.overcharged.get(&terms.offer);
-                    if charged.is_some_and(|charged| terms.cost >= charged.cost) {
-                        self.overcharged.remove(&terms.offer);
-                    }
-                }
-            }
             Event::Order(event) => self.follow_order(at, event),
             Event::Upstream(event) => self.follow_upstream((at, event), is_told),
             Event::Memory(MemoryEvent::Retired { orders_before, .. }) => {
@@ -149,8 +146,11 @@ impl Recent {
         match event {
             OrderEvent::OrderPlaced(Placement { order, terms, assignment: None, .. })
             | OrderEvent::AttemptStarted { order, terms, .. } => {
-                let (offer, price, provider) = (terms.offer, terms.price, terms.provider);
+                let Terms { offer, price, provider, cost } = *terms;
                 self.attempts.insert(order.id, Attempt { offer, price, provider });
+                if self.terms.len() < OFFERS_MAX || self.terms.contains_key(&offer) {
+                    self.terms.insert(offer, RecentTerms { provider, cost, price });
+                }
             }
             OrderEvent::NumberAssigned { order, cost, assignment, .. } => {
                 if let Some(Attempt { provider, .. }) = self.attempts.get(&order.id) {

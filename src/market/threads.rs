@@ -14,6 +14,7 @@ use super::change::Change;
 use super::folder::{self, Opened};
 use super::grid_follower::{GridFollower, OpenClaim};
 use super::history::{Follower, History};
+use super::last_terms::LastTerms;
 use super::loads::HeldLoads;
 use super::numbers::Numbers;
 use super::read_model::ReadModel;
@@ -72,7 +73,8 @@ pub fn start(opened: Opened, sealing: Sealing, policy: Policy, snapshot_every: u
     let state = opened.engine.state();
     let catalog = Catalog::load();
     let (ids, read_model) = (public_ids(state), Arc::new(ReadModel::from_state(state)));
-    let (grid_follower, claims) = GridFollower::from_state(catalog, state);
+    let (last_terms, rows) = LastTerms::open(opened.folder.path(), state);
+    let (grid_follower, claims) = GridFollower::from_state(catalog, state, rows);
     let (attempts, ledger) = (Attempts::of(&opened.reader, state), opened.reader.clone());
     let under_way = UnderWay { claims, without_number: without_number(state), attempts, ledger };
     let grid = Arc::clone(grid_follower.grid());
@@ -121,6 +123,7 @@ pub fn start(opened: Opened, sealing: Sealing, policy: Policy, snapshot_every: u
         read_model,
         sealing,
         grid,
+        last_terms: Arc::new(last_terms),
         search,
         history,
         metrics,

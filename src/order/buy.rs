@@ -15,9 +15,8 @@ use std::time::Duration;
 use nexnum_driver::{Bought, ErrorKind, GivenNumber, Op};
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::breaker::BreakerInput;
-use nexnum_engine::command::{ClearDoubt, FailOrder, NextAttempt, PriceOffers};
-use nexnum_engine::event::{AttemptEnd, AttemptError, OfferTerms, Terms};
-use nexnum_engine::grid::Ask;
+use nexnum_engine::command::{ClearDoubt, FailOrder, NextAttempt};
+use nexnum_engine::event::{AttemptEnd, AttemptError, Terms};
 use nexnum_engine::group::Actor;
 use nexnum_engine::ids::{CarrierId, Number, OfferId, OrderId, Product};
 use nexnum_engine::money::Micros;
@@ -194,7 +193,7 @@ impl Purchase {
             }
             BuyOutcome::Refused(_, _) => {
                 if let NamedPrice::Sold(terms) = named {
-                    self.reprice(order, &connected, claim, terms).await;
+                    self.reprice(&connected, claim, terms);
                 }
                 Attempt::Refused
             }
@@ -311,26 +310,16 @@ impl Purchase {
         self.orders.market.attention.raise(AttentionKind::NamedPriceHeld, connected.name(), text);
     }
 
-    /// Sells an offer on at the price that a refusal named, first in the ledger, then to
-    /// buyers, and lets the order try it once more: it is claimed again if it is still the
-    /// best ask within the buyer's limit.
-    async fn reprice(&mut self, order: &Order, connected: &Connected, claim: Claim, named: Terms) {
-        let Terms { offer, provider, price, cost } = named;
+    /// Sells an offer on at the price that a refusal named, and lets the order try it once more:
+    /// it is claimed again if it is still the best ask within the buyer's limit.
+    fn reprice(&mut self, connected: &Connected, claim: Claim, named: Terms) {
+        let Terms { offer, provider: _, price, cost } = named;
         let (market, now) = (&self.orders.market, self.orders.market.clock.now());
         // 1. Known before it is in the grid: a list on its way in must not undo it.
         connected.least_costs().named(&claim, cost, now);
         drop(claim);
-        // 2. Durable, then visible. Another order's refusal may have named the same.
-        let is_new = |ask: &Ask| (ask.cost, ask.price) != (cost, price);
-        if let Some(ask) = market.grid.ask(offer).filter(is_new) {
-            let terms = vec![OfferTerms { offer, cost, price, stock: ask.stock }];
-            let command = PriceOffers { provider, terms };
-            match self.orders.record(order, &command, order.deadline).await {
-                Ok(Ok(_)) => drop(market.grid.reprice(offer, cost, price)),
-                // The next list brings it back, at this price.
-                Ok(Err(_)) | Err(_) => return market.grid.exhaust(offer),
-            }
-        }
+        // 2. Visible. Another order's refusal may have named the same.
+        let _listed = market.grid.reprice(offer, cost, price);
         // 3. One more try.
         if !self.repriced.contains(&offer) {
             self.repriced.push(offer);

@@ -12,7 +12,7 @@ use nexnum_engine::reservation::Claim;
 
 use super::Orders;
 use crate::attention::AttentionKind;
-use crate::market::recent::RecentCharge;
+use crate::market::recent::{Recent, RecentCharge};
 use crate::provider::connected::{Connected, Failure};
 use crate::provider::least_cost::{CostSource, LeastCost, Overcharge};
 
@@ -21,15 +21,37 @@ impl Orders {
     /// second before a kill follows from the ledger, some seconds later.
     pub(crate) fn remember_costs(&self) {
         for connected in self.providers.list() {
-            let kept = connected.kept_costs().into_iter();
-            kept.for_each(|least| self.remember_cost(&connected, least));
-            connected.tell_overcharges();
+            if !self.has_lost_terms(&connected) {
+                self.remember_kept_costs(&connected);
+            }
         }
+    }
+
+    /// Remembers at which terms was bought lately, and for providers that have lost the terms of
+    /// their offers, what was kept of their costs: it is held against those.
+    pub(super) fn remember_terms(&self, recent: &Recent) {
+        let lost = self.providers.list().into_iter().filter(|it| self.has_lost_terms(it));
+        let lost: Vec<_> = lost.collect();
+        self.market.stand_in(&recent.terms);
+        lost.iter().for_each(|connected| self.remember_kept_costs(connected));
+        self.remember_charges(&recent.overcharged);
+        self.market.last_terms.has_looked_at_orders();
+    }
+
+    fn has_lost_terms(&self, connected: &Connected) -> bool {
+        let offers = self.market.read_model.directory().offers_of(connected.id());
+        self.market.last_terms.are_lost(connected.id(), offers.len())
+    }
+
+    fn remember_kept_costs(&self, connected: &Connected) {
+        let kept = connected.kept_costs().into_iter();
+        kept.for_each(|least| self.remember_cost(connected, least));
+        connected.tell_overcharges();
     }
 
     /// Remembers what the ledger tells of overcharges that became known after all else was kept:
     /// of the others those are over that were not kept.
-    pub(super) fn remember_charges(&self, charges: &BTreeMap<OfferId, RecentCharge>) {
+    fn remember_charges(&self, charges: &BTreeMap<OfferId, RecentCharge>) {
         for (offer, RecentCharge { order, price, cost, at }) in charges {
             let ask = self.market.grid.ask(*offer);
             let Some(connected) = ask.and_then(|ask| self.providers.get(ask.provider)) else {
@@ -64,7 +86,7 @@ impl Orders {
                 connected.least_costs().restore(key, least);
             }
         }
-        // A price that was named is in the ledger; the next list is held against both.
+        // A price that was named is among the last terms; the next list is held against both.
         let is_out = !matches!(least.source, CostSource::Named { .. });
         if is_out && !least.allows(ask.cost) && least.is_believed(now) {
             grid.exhaust(ask.offer);

@@ -132,7 +132,7 @@ impl Orders {
     /// Remembers what the ledger's last days tell and no state does.
     fn remember(&self, recent: &Recent) {
         self.market.read_model.lost_callbacks().learn(&recent.unprocessed);
-        self.remember_charges(&recent.overcharged);
+        self.remember_terms(recent);
         let stayed = recent.stayed.iter().map(|left| (left, STAYED));
         let unended = recent.unended.iter().map(|left| (left, UNENDED));
         let names = self.market.read_model.directory().providers().into_iter();

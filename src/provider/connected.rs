@@ -156,6 +156,8 @@ pub struct Connected {
     began_void: bool,
     funds: Funds,
     sync_wanted: Notify,
+    /// The operator believes its next list, whatever it says.
+    is_accepted: AtomicBool,
     retirement: Notify,
 }
 
@@ -216,6 +218,7 @@ impl Connected {
             began_void: false,
             funds,
             sync_wanted: Notify::new(),
+            is_accepted: AtomicBool::new(false),
             retirement: Notify::new(),
         }
     }
@@ -421,6 +424,17 @@ impl Connected {
     /// Asks for a sync at once; one that runs is followed by another.
     pub fn sync_now(&self) {
         self.sync_wanted.notify_one();
+    }
+
+    /// Asks for a sync at once, and has its list believed, whatever it says.
+    pub fn accept_prices(&self) {
+        self.is_accepted.store(true, Ordering::Relaxed);
+        self.sync_now();
+    }
+
+    /// Whether the list that is taken in now is believed, whatever it says; the next one is not.
+    pub(crate) fn takes_accepted(&self) -> bool {
+        self.is_accepted.swap(false, Ordering::Relaxed)
     }
 
     pub(crate) async fn sync_wanted(&self) {

@@ -1,15 +1,15 @@
-//! Taking in a provider's list: it becomes offers, prices in the ledger, and the grid.
+//! Taking in a provider's list: it becomes offers, which the ledger knows by their ids, and prices
+//! and stock, which the grid has alone.
 //!
-//! Durable before visible: a new price is in the ledger before a buyer can meet it. The
-//! engine gets small commands, so that orders pass between them; an offer that the list
-//! does not name any more is sold out.
+//! The engine gets small commands, so that orders pass between them; an offer that the list does not
+//! name any more is sold out. A list of a provider that has lost its last terms is held against what
+//! its recent orders cost, and where there are none, held back until the operator accepts it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use nexnum_driver::{Op, PriceList};
-use nexnum_engine::command::{ListOffers, NameCarrier, PriceOffers, Request};
-use nexnum_engine::event::OfferTerms;
+use nexnum_engine::command::{ListOffers, NameCarrier, Request};
 use nexnum_engine::grid::{Coverage, Grid, Listing};
 use nexnum_engine::group::Actor;
 use nexnum_engine::ids::{CarrierId, OfferId};
@@ -41,9 +41,6 @@ pub(crate) enum IntakeError {
     /// The engine was too busy for long, or has stopped.
     #[error("the engine did not take the rows: {0}")]
     NotTaken(String),
-    /// The engine refused.
-    #[error("the engine refused: {0}")]
-    Refused(String),
     /// The rows do not fit the grid.
     #[error("the grid refused the rows: {0}")]
     Grid(#[from] nexnum_engine::grid::PublishError),
@@ -74,6 +71,14 @@ pub(crate) enum Distrust {
         sellable: usize,
         /// Rows of the last trusted list that could.
         before: usize,
+    },
+    /// Nothing tells whether its costs are right.
+    #[error(
+        "the terms of its last list are lost, and no recent order tells what one of its {rows} rows costs"
+    )]
+    Unvouched {
+        /// Rows that have a price.
+        rows: usize,
     },
     /// Most of its costs fell.
     #[error(
@@ -115,6 +120,10 @@ impl Intake {
     /// Why the list changed nothing, or not all; what was committed before the error stands.
     pub(crate) async fn take_in(&mut self, list: PriceList) -> Result<(), IntakeError> {
         // 1. Rows of known products, from a list that is trusted.
+        let is_accepted = self.connected.takes_accepted();
+        if is_accepted {
+            self.quarantine = Quarantine::default();
+        }
         let rows = self.read(list).await?;
         // 2. Carriers get ids, rows get prices; jumps of a price are held back.
         let (carriers, nameless) = self.name_carriers(&rows).await?;
@@ -135,18 +144,28 @@ impl Intake {
         let offers = self.market.read_model.directory().offers_of(connected.id());
         let grid = Arc::clone(&self.market.grid);
         let len = rows.len();
+        let is_lost = self.market.last_terms.are_lost(connected.id(), offers.len());
+        if is_lost {
+            self.market.last_terms.orders_looked_at().await;
+        }
         // Costs in another currency, or at another rate, say nothing of these.
-        let is_void = connected.costs_are_void();
-        let known = |key| known_cost(&grid, &offers, key).filter(|_| !is_void);
+        let is_new = connected.costs_are_void() || is_accepted;
+        let known = |key| known_cost(&grid, &offers, key).filter(|_| !is_new);
+        let is_vouched = is_new || rows.iter().any(|row| known(row.key).is_some());
+        if is_lost && !is_vouched && len > 0 {
+            connected.note(|health| health.quarantined = len);
+            return Err(IntakeError::Untrusted { why: Distrust::Unvouched { rows: len } });
+        }
         let held = self.quarantine.hold_jumps(&mut rows, &free, known);
         let held = held.map_err(|Fallen { fallen, of }| {
             connected.note(|health| health.quarantined = len);
             IntakeError::Untrusted { why: Distrust::Fallen { fallen, of } }
         })?;
-        // 3. Durable first, then visible to buyers.
+        // 3. The offers first, then their terms.
         let (listed, refused) = self.record(&rows, offers).await?;
         let sold = listed.len();
         self.publish(listed).await?;
+        self.market.last_terms.have_come(connected.id());
         obtainable::believe(&rows, least, caught_up);
         obtainable::correct_grid(&self.market.grid, least, margin, self.market.clock.now());
         let in_stock = rows.iter().filter(|row| row.stock > 0);
@@ -229,13 +248,8 @@ impl Intake {
         Ok(answer.ok())
     }
 
-    async fn send_whole(&self, request: impl Request, what: &str) -> Result<(), IntakeError> {
-        let answer = self.send(request).await?;
-        answer.map(drop).ok_or_else(|| IntakeError::Refused(what.to_owned()))
-    }
-
-    /// Brings new offers, new terms and what is gone into the ledger; gives the rows as the
-    /// grid takes them, and how many found no room.
+    /// Brings new offers into the ledger, which gives them their ids; gives the rows as the grid
+    /// takes them, and how many found no room.
     async fn record(
         &self,
         rows: &[Row],
@@ -243,7 +257,7 @@ impl Intake {
     ) -> Result<(Vec<Listing>, usize), IntakeError> {
         let provider = self.connected.id();
         let differences = differences(rows, &offers, price_list::OFFERS_MAX);
-        let Differences { unseen, mut refused, gone } = differences;
+        let Differences { unseen, mut refused } = differences;
         for chunk in unseen.chunks(CHUNK) {
             let command = ListOffers { provider, offers: chunk.to_vec() };
             // Without room for new offers the known ones are priced all the same.
@@ -255,31 +269,7 @@ impl Intake {
             // What was answered is published: the new ids are there.
             offers = self.market.read_model.directory().offers_of(provider);
         }
-        let listed = listings(rows, &offers);
-        let terms = |listing: &Listing| OfferTerms {
-            offer: listing.offer,
-            cost: listing.cost,
-            price: listing.price,
-            stock: listing.stock,
-        };
-        for chunk in listed.chunks(CHUNK) {
-            let terms = chunk.iter().map(terms).collect();
-            self.send_whole(PriceOffers { provider, terms }, "prices").await?;
-        }
-        let sold_out: Vec<_> = gone.iter().filter_map(|offer| self.sold_out(*offer)).collect();
-        for chunk in sold_out.chunks(CHUNK) {
-            let terms = chunk.to_vec();
-            self.send_whole(PriceOffers { provider, terms }, "sold-out offers").await?;
-        }
-        Ok((listed, refused))
-    }
-
-    /// The terms of an offer that is gone: its last price, without stock. One that was
-    /// never priced has none.
-    fn sold_out(&self, offer: OfferId) -> Option<OfferTerms> {
-        let ask = self.market.grid.ask(offer)?;
-        let (cost, price) = (ask.cost, ask.price);
-        price.is_positive().then_some(OfferTerms { offer, cost, price, stock: 0 })
+        Ok((listings(rows, &offers), refused))
     }
 
     async fn publish(&self, listed: Vec<Listing>) -> Result<(), IntakeError> {

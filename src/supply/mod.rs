@@ -11,7 +11,7 @@ use nexnum_engine::ids::ProviderId;
 
 use crate::market::Market;
 
-pub(crate) use intake::{Intake, IntakeError};
+pub(crate) use intake::{Distrust, Intake, IntakeError};
 pub use own_stock::{LoadRefusal, Loaded, StockLoad};
 
 /// What supply needs.

@@ -153,8 +153,6 @@ pub(super) struct Differences {
     pub(super) unseen: Vec<Key>,
     /// How many rows get none: the provider may have no more.
     pub(super) refused: usize,
-    /// Offers that no row is of.
-    pub(super) gone: Vec<OfferId>,
 }
 
 /// Compares rows and offers, both sorted by key; the provider may have `offers_max` offers.
@@ -163,15 +161,13 @@ pub(super) fn differences(
     offers: &[(Key, OfferId)],
     offers_max: usize,
 ) -> Differences {
-    let has_row = |key: &Key| rows.binary_search_by_key(key, |row| row.key).is_ok();
     let has_offer = |key: &Key| offers.binary_search_by_key(key, |(known, _)| *known).is_ok();
     let mut unseen: Vec<Key> =
         rows.iter().map(|row| row.key).filter(|key| !has_offer(key)).collect();
     let room = offers_max.saturating_sub(offers.len());
     let refused = unseen.len().saturating_sub(room);
     unseen.truncate(room);
-    let gone = offers.iter().filter(|(key, _)| !has_row(key)).map(|(_, offer)| *offer).collect();
-    Differences { unseen, refused, gone }
+    Differences { unseen, refused }
 }
 
 #[cfg(test)]
@@ -235,19 +231,19 @@ mod tests {
     }
 
     #[test]
-    fn rows_without_an_offer_and_offers_without_a_row_are_told_apart() {
+    fn rows_without_an_offer_are_found() {
         let rows = [row(1, 5), row(3, 5)];
         let offers = [(key(1, 1, 0), OfferId(7)), (key(2, 1, 0), OfferId(8))];
-        let (unseen, gone) = (vec![key(3, 1, 0)], vec![OfferId(8)]);
-        assert_eq!(differences(&rows, &offers, 3), Differences { unseen, refused: 0, gone });
+        let unseen = vec![key(3, 1, 0)];
+        assert_eq!(differences(&rows, &offers, 3), Differences { unseen, refused: 0 });
     }
 
     #[test]
     fn a_provider_that_has_too_many_offers_gets_no_more_and_keeps_those() {
         let rows = [row(1, 5), row(3, 5), row(4, 5), row(5, 5)];
         let offers = [(key(1, 1, 0), OfferId(7)), (key(2, 1, 0), OfferId(8))];
-        let (unseen, gone) = (vec![key(3, 1, 0)], vec![OfferId(8)]);
-        assert_eq!(differences(&rows, &offers, 3), Differences { unseen, refused: 2, gone });
+        let unseen = vec![key(3, 1, 0)];
+        assert_eq!(differences(&rows, &offers, 3), Differences { unseen, refused: 2 });
         let refused = differences(&rows, &offers, 1).refused;
         assert_eq!(refused, 3, "a bound that was lowered");
     }

@@ -18,6 +18,7 @@ mod rotate;
 pub mod schedule;
 mod shown;
 mod sync;
+mod terms;
 mod visit;
 
 use std::sync::Arc;
@@ -37,7 +38,8 @@ use crate::supervisor::Beat;
 /// thread and the engine busy.
 const INTAKES_MAX: usize = 2;
 
-/// The running workers: one poller, one look at what is in doubt for long, one that closes days, and for each
+/// The running workers: one poller, one look at what is in doubt for long, one that closes days, one that writes the
+/// last terms, and for each
 /// connected provider a syncer, a reconciler and what ends activations there. A loop that
 /// panics is restarted.
 #[derive(Debug)]
@@ -84,6 +86,8 @@ impl Workers {
             .begin("shown", "", move |beat| shown::run(Arc::clone(&orders), stopped.clone(), beat));
         let (market, stopped) = (workers.orders.market.clone(), workers.stop.subscribe());
         workers.begin("days", "", move |beat| days::run(market.clone(), stopped.clone(), beat));
+        let (market, stopped) = (workers.orders.market.clone(), workers.stop.subscribe());
+        workers.begin("terms", "", move |beat| terms::run(market.clone(), stopped.clone(), beat));
         workers
     }
 

@@ -21,7 +21,7 @@ use crate::market::Market;
 use crate::provider::connected::{Connected, Failure};
 use crate::provider::consequence;
 use crate::supervisor::Beat;
-use crate::supply::{Intake, IntakeError};
+use crate::supply::{Distrust, Intake, IntakeError};
 
 /// How often an open breaker is looked at.
 const PROBE_TICK: Duration = Duration::from_secs(1);
@@ -31,10 +31,11 @@ const SOON: Duration = Duration::from_secs(3);
 /// How long the first sync waits for the list of open activations.
 const LOOK_TIME: Duration = Duration::from_secs(5);
 /// What is told of price lists and balances: a provider that is disabled is not asked for them.
-const OF_LISTS: [AttentionKind; 7] = [
+const OF_LISTS: [AttentionKind; 8] = [
     AttentionKind::PriceListFailed,
     AttentionKind::PriceListLate,
     AttentionKind::PriceListQuarantined,
+    AttentionKind::PricesLost,
     AttentionKind::PricesQuarantined,
     AttentionKind::BalanceLow,
     AttentionKind::BalanceEmpty,
@@ -191,7 +192,18 @@ impl Syncer {
         let failed = failed.map(|error| format!("{error}; it is asked for every {every_s} s"));
         self.report(AttentionKind::PriceListFailed, failed);
         let is_trusted = quarantined.is_none();
-        let quarantined = quarantined.map(|error| {
+        let is_lost = |error: &IntakeError| {
+            matches!(error, IntakeError::Untrusted { why: Distrust::Unvouched { .. } })
+        };
+        let lost = quarantined.as_ref().filter(|error| is_lost(error)).map(|error| {
+            let name = self.connected.name();
+            format!(
+                "the price list is held back: {error}; look at its prices, and accept them with \
+                 `nexnum provider accept-prices {name}`"
+            )
+        });
+        self.report(AttentionKind::PricesLost, lost);
+        let quarantined = quarantined.filter(|error| !is_lost(error)).map(|error| {
             format!("the price list is held back until it has come a few times: {error}")
         });
         self.report(AttentionKind::PriceListQuarantined, quarantined);

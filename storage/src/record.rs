@@ -14,10 +14,9 @@ use nexnum_engine::event::{
     AccountEvent, AccountName, Arrival, AttemptEnd, AttemptError, CallbackEvent, CatalogVersion,
     Charged, ClockJump, ClosedDay, Closing, Completion, DestroyReason, Epoch, Event, ForeignAmount,
     LedgerEvent, LedgerTerms, Leg, Legs, LoadedNumber, MemoryEvent, MessageIdentity, MessageKind,
-    MessageWay, MoneyEvent, MoveKind, MoveReason, Moved, OfferEvent, OfferTerms, OrderEvent,
-    OrderToken, OrphanEnd, Payment, Placement, ProviderKind, ProviderWord, Receipt, Renamed,
-    Routing, Scope, SealKeyEvent, ShownBy, SkipReason, SkippedAsk, SkippedAsks, Terms, UpstreamEnd,
-    UpstreamEvent,
+    MessageWay, MoneyEvent, MoveKind, MoveReason, Moved, OfferEvent, OrderEvent, OrderToken,
+    OrphanEnd, Payment, Placement, ProviderKind, ProviderWord, Receipt, Renamed, Routing, Scope,
+    SealKeyEvent, ShownBy, SkipReason, SkippedAsk, SkippedAsks, Terms, UpstreamEnd, UpstreamEvent,
 };
 use nexnum_engine::group::{ActingFor, Actor, Idempotency, KeyUse, Made};
 use nexnum_engine::ids::{
@@ -32,7 +31,7 @@ use nexnum_engine::sealed::{KeyHandle, KeyOwner, SealedValue};
 use nexnum_engine::snapshot::Row;
 use nexnum_engine::state::{
     Account, Counters, GivenUp, Key, NamedPurchase, Offer, Orphan, Paid, PaidTo, Provider,
-    Quarantined, Seen, WriteOff,
+    Quarantined, Seen, StockTerms, WriteOff,
 };
 use nexnum_engine::time::Time;
 
@@ -304,7 +303,6 @@ structs! {
     ClockJump { from, to }
     ClosedDay { day, root, rows }
     Terms { offer, provider, price, cost }
-    OfferTerms { offer, cost, price, stock }
     Idempotency { key, fingerprint }
     KeyUse { account, used, made }
     OrderRef { id, account, line, attempt, assignment }
@@ -346,7 +344,8 @@ structs! {
     Account { name, credit_limit, opened_at, orders }
     Key { account, scope, hash, prefix, revoked }
     Provider { name, kind }
-    Offer { provider, product, carrier, cost, price, stock }
+    Offer { provider, product, carrier }
+    StockTerms { cost, price }
     StoredReply { fingerprint, made, at, seq }
     GivenUp { at, order, attempt, provider, product, placed_at }
     Quarantined { until, offer, number }
@@ -423,7 +422,7 @@ enums! {
         6 Provider(id, provider),
         7 Carrier(id, name),
         8 Offer(offer),
-        9 Pool(id, numbers),
+        9 Pool(id, terms, numbers),
         10 Order(order),
         11 Reply(id, key, reply),
         12 GivenUp(given_up),
@@ -453,7 +452,6 @@ events! {
     5 Offer(OfferEvent::ProviderRegistered) { provider, name, kind },
     6 Offer(OfferEvent::CarrierNamed) { carrier, name },
     7 Offer(OfferEvent::OffersListed) { provider, first, offers },
-    8 Offer(OfferEvent::OffersPriced) { provider, terms },
     9 Offer(OfferEvent::StockLoaded) { load, offer, cost, price, numbers },
     10 Order(OrderEvent::OrderPlaced)(placement),
     11 Order(OrderEvent::AttemptStarted) { order, terms, routing, ended },

@@ -157,8 +157,7 @@ impl Auditor {
             }
             OfferEvent::ProviderRegistered { .. }
             | OfferEvent::CarrierNamed { .. }
-            | OfferEvent::OffersListed { .. }
-            | OfferEvent::OffersPriced { .. } => Ok(()),
+            | OfferEvent::OffersListed { .. } => Ok(()),
         }
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use nexnum::market::change::Change;
 use nexnum::market::grid_follower::GridFollower;
 use nexnum::market::history::Follow;
+use nexnum::market::last_terms::RowsByProvider;
 use nexnum::market::read_model::ReadModel;
 use nexnum::market::replay::{Decoded, Replay};
 use nexnum::market::sequencer::LedgerWriter;
@@ -18,11 +19,12 @@ use nexnum_engine::catalog::Catalog;
 use nexnum_engine::command::{Placed, Reply};
 use nexnum_engine::event::{Event, OfferEvent, ProviderKind};
 use nexnum_engine::grid::{Coverage, Listing};
-use nexnum_engine::ids::{OrderId, Seq};
+use nexnum_engine::ids::{OfferId, OrderId, ProviderId, Seq};
+use nexnum_engine::money::Micros;
 use nexnum_engine::order::Order;
 use nexnum_engine::policy::Policy;
 use nexnum_engine::reservation::Claim;
-use nexnum_engine::state::State;
+use nexnum_engine::state::{Offer, State};
 use nexnum_storage::fault::FaultyDisk;
 use nexnum_storage::history::HistoryTables;
 use nexnum_storage::{Ledger, LedgerId, Manifest, Reader, RedbLedger, StorageError};
@@ -129,7 +131,13 @@ impl Life {
     ) -> Result<Self, String> {
         let state = replay.state().clone();
         let read_model = Arc::new(ReadModel::from_state(&state));
-        let (market, open) = GridFollower::from_state(Catalog::load(), &state);
+        // The file of last terms may be lost.
+        let mut rows = RowsByProvider::new();
+        for (id, _) in driven(&state).filter(|_| !state.seq().0.is_multiple_of(3)) {
+            let (provider, row) = listing(&state, id);
+            rows.entry(provider).or_default().push(row);
+        }
+        let (market, open) = GridFollower::from_state(Catalog::load(), &state, rows);
         let held: BTreeMap<_, _> = open.into_iter().map(|open| (open.order, open.claim)).collect();
         readers::compare(&read_model, &state)?;
         readers::stock_is(&market, &state)?;
@@ -174,29 +182,28 @@ impl Life {
         Ok(())
     }
 
-    /// Puts driven offers into the grid, as a sync would after its commands.
+    /// Puts driven offers into the grid, as a sync would: new ones at once, others now and then, at
+    /// other terms.
     fn sync(&self, change: &Change) {
         for event in change.events() {
-            let Event::Offer(OfferEvent::OffersPriced { provider, terms }) = event else {
+            let Event::Offer(OfferEvent::OffersListed { provider, first, offers }) = event else {
                 continue;
             };
-            let known = self.shown().provider(*provider).expect("it was registered");
-            if known.kind == ProviderKind::Own {
-                continue;
+            let ids = (first.0..).take(offers.len()).map(OfferId);
+            if self.shown().provider(*provider).is_some_and(|of| of.kind == ProviderKind::Driven) {
+                self.publish(ids);
             }
-            let row = |terms: &nexnum_engine::event::OfferTerms| {
-                let offer = self.shown().offer(terms.offer).expect("it was listed");
-                Listing {
-                    offer: terms.offer,
-                    product: offer.product,
-                    carrier: offer.carrier,
-                    cost: terms.cost,
-                    price: terms.price,
-                    stock: terms.stock,
-                }
-            };
-            let rows: Vec<_> = terms.iter().map(row).collect();
-            self.market.grid().publish(*provider, &rows, Coverage::Delta).unwrap();
+        }
+        if self.shown().seq().0.is_multiple_of(5) {
+            let offers = driven(self.shown()).map(|(id, _)| id);
+            self.publish(offers.filter(|id| self.market.grid().ask(*id).is_some()));
+        }
+    }
+
+    fn publish(&self, offers: impl Iterator<Item = OfferId>) {
+        for offer in offers {
+            let (provider, row) = listing(self.shown(), offer);
+            self.market.grid().publish(provider, &[row], Coverage::Delta).unwrap();
         }
     }
 
@@ -239,4 +246,20 @@ impl Life {
         self.follow.catch_up(end, false).map_err(|error| error.to_string())?;
         if flush { self.follow.flush().map_err(|error| error.to_string()) } else { Ok(()) }
     }
+}
+
+fn driven(state: &State) -> impl Iterator<Item = (OfferId, &Offer)> {
+    let is_driven = |of: &Offer| {
+        state.provider(of.provider).is_some_and(|known| known.kind == ProviderKind::Driven)
+    };
+    state.offers().filter(move |(_, offer)| is_driven(offer))
+}
+
+/// What a provider's list says of an offer when the ledger is at this position.
+fn listing(state: &State, id: OfferId) -> (ProviderId, Listing) {
+    let Offer { provider, product, carrier } = *state.offer(id).expect("it was listed");
+    let turn = u64::from(id.0) * 7 + state.seq().0;
+    let (cost, stock) = (Micros(20 + (turn % 30) as i64), (turn % 9) as u32);
+    let price = Micros(cost.0 + 20);
+    (provider, Listing { offer: id, product, carrier, cost, price, stock })
 }

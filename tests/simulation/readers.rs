@@ -137,10 +137,10 @@ fn own_stock<'a>(
     let own = |(_, offer): &(OfferId, &nexnum_engine::state::Offer)| {
         state.provider(offer.provider).is_some_and(|known| known.kind == ProviderKind::Own)
     };
-    state
-        .offers()
-        .filter(own)
-        .map(|(id, _)| (id, market.grid().ask(id).map_or(0, |ask| ask.stock), state.stock(id)))
+    state.offers().filter(own).map(|(id, _)| {
+        let shown = market.grid().ask(id).map_or(0, |ask| ask.stock);
+        (id, shown, state.stock(id).map_or(0, |(_, stock)| stock))
+    })
 }
 
 /// The grid never offers a unit that the engine, ahead of the disk, does not have; but for
@@ -177,7 +177,7 @@ pub(crate) fn never_oversells(
 pub(crate) fn stock_is(market: &GridFollower, state: &State) -> Result<(), String> {
     for (id, shown, has) in own_stock(market, state) {
         same(&format!("stock of offer {id}"), shown, has)?;
-        let price = state.offer(id).map(|offer| offer.price);
+        let price = state.stock(id).map(|(terms, _)| terms.price);
         let ask = market.grid().ask(id).map(|ask| ask.price);
         if ask.is_some() {
             same(&format!("price of offer {id}"), ask, price)?;

@@ -2,10 +2,9 @@
 
 use super::dense::next;
 use crate::activation::StockNumber;
-use crate::event::{LoadedNumber, OfferEvent, OfferTerms, ProviderKind};
+use crate::event::{LoadedNumber, OfferEvent, ProviderKind};
 use crate::ids::{CarrierId, LoadId, OfferId, Product, ProviderId, Token};
-use crate::money::Micros;
-use crate::state::{Offer, Provider, Quarantined, State};
+use crate::state::{Offer, Provider, Quarantined, State, StockTerms};
 use crate::time::Time;
 
 impl State {
@@ -25,10 +24,10 @@ impl State {
                 assert_eq!(first.0 as usize, self.offers.len() + 1, "ids are dense");
                 self.list_offers(*provider, offers);
             }
-            OfferEvent::OffersPriced { provider, terms } => self.price_offers(*provider, terms),
             OfferEvent::StockLoaded { load, offer, cost, price, numbers } => {
                 next(&mut self.counters.load.0, load.0);
-                self.load_stock(*load, *offer, (*cost, *price), numbers);
+                let terms = StockTerms { cost: *cost, price: *price };
+                self.load_stock(*load, *offer, terms, numbers);
             }
             OfferEvent::NumberReleased { offer, number, until } => {
                 let number = self.end_rest(*offer, *number, *until);
@@ -44,19 +43,10 @@ impl State {
     fn list_offers(&mut self, provider: ProviderId, offers: &[(Product, CarrierId)]) {
         assert!(self.providers.contains(provider), "an offer has a provider");
         for &(product, carrier) in offers {
-            let (cost, price) = (Micros::ZERO, Micros::ZERO);
-            self.offers.push(Offer { provider, product, carrier, cost, price, stock: 0 });
+            self.offers.push(Offer { provider, product, carrier });
             let id = OfferId(self.offers.len() as u32);
             let before = self.offer_ids.insert((provider, product, carrier), id);
             assert_eq!(before, None, "an offer is listed once");
-        }
-    }
-
-    fn price_offers(&mut self, provider: ProviderId, terms: &[OfferTerms]) {
-        for OfferTerms { offer, cost, price, stock } in terms {
-            let offer = &mut self.offers[offer.0 as usize - 1];
-            assert_eq!(offer.provider, provider, "a provider prices its own offers");
-            (offer.cost, offer.price, offer.stock) = (*cost, *price, *stock);
         }
     }
 
@@ -64,12 +54,12 @@ impl State {
         &mut self,
         load: LoadId,
         id: OfferId,
-        terms: (Micros, Micros),
+        terms: StockTerms,
         numbers: &[LoadedNumber],
     ) {
         self.loads.insert(load, self.counters.seq);
         let offer = self.offer(id).expect("stock is of a listed offer");
-        assert_eq!((offer.cost, offer.price), terms, "a load is at its offer's terms");
+        assert!(terms.are_sound(), "a load is sold for what it costs or more");
         let provider = offer.provider;
         assert_eq!(self.providers[provider].kind, ProviderKind::Own, "only own stock is loaded");
         for number in numbers {
@@ -77,7 +67,9 @@ impl State {
         }
         let numbers = (0..).zip(numbers);
         let numbers = numbers.map(|(index, it)| StockNumber { token: it.token, load, index });
-        self.pool_mut(id).next.extend(numbers);
+        let pool = self.pool_mut(id);
+        pool.terms = terms;
+        pool.next.extend(numbers);
     }
 
     /// Takes a number out of an offer's stock, or ends the rest that it had.

@@ -236,8 +236,8 @@ pub fn state_hash(state: &State) -> [u8; 32] {
         (book, amount).hash(&mut hasher);
     }
     (offers, orders, replies).hash(&mut hasher);
-    for (offer, pool) in pools.iter().filter(|(_, pool)| !pool.next.is_empty()) {
-        (offer, &pool.next).hash(&mut hasher);
+    for (offer, pool) in pools.iter() {
+        (offer, pool.terms, &pool.next).hash(&mut hasher);
     }
     for given_up in given_up.values() {
         given_up.hash(&mut hasher);

@@ -21,7 +21,7 @@ pub use ledger::{AcceptClock, BeginEpoch, CloseDay, OpenLedger, RecordClockStep}
 pub use memory::Pulse;
 pub use message::{CompleteMessage, Incoming, IngestMessage, RequestAnother, ShowMessages};
 pub use money::{Deposit, NewPayment, PayProvider};
-pub use offer::{ListOffers, LoadStock, NameCarrier, PriceOffers, RegisterProvider};
+pub use offer::{ListOffers, LoadStock, NameCarrier, RegisterProvider};
 pub use order::{
     AssignNumber, Caller, Cancel, ClearDoubt, DoubtOrder, FailOrder, Finish, NextAttempt,
     PlaceOrder, RecoverLoss, Timings,
@@ -91,7 +91,6 @@ commands! {
     RegisterProvider => ProviderId,
     NameCarrier => CarrierId,
     ListOffers => Listed,
-    PriceOffers => u32,
     LoadStock => u32,
     PlaceOrder => Placed,
     NextAttempt => Placed,

@@ -1,6 +1,6 @@
 //! What may be asked for providers, offers and own stock.
 
-use crate::event::{LoadedNumber, OfferTerms, ProviderKind};
+use crate::event::{LoadedNumber, ProviderKind};
 use crate::ids::{CarrierId, OfferId, Product, ProviderId, Token};
 use crate::money::Micros;
 
@@ -29,15 +29,6 @@ pub struct ListOffers {
     pub offers: Vec<(Product, CarrierId)>,
 }
 
-/// New terms of offers of a driven provider.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PriceOffers {
-    /// Whose.
-    pub provider: ProviderId,
-    /// The terms as they stand now; noise is dropped by the engine.
-    pub terms: Vec<OfferTerms>,
-}
-
 /// Puts numbers into own stock at a price.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadStock {
@@ -45,7 +36,7 @@ pub struct LoadStock {
     pub offer: OfferId,
     /// What they cost us.
     pub cost: Micros,
-    /// What they sell for.
+    /// What they, and those that are in the offer's stock already, sell for.
     pub price: Micros,
     /// The numbers, with their tokens under the key in use.
     pub numbers: Vec<LoadedNumber>,

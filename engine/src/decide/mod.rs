@@ -55,7 +55,6 @@ pub fn decide(
         Command::RegisterProvider(new) => reply(new, offer::register_provider(state, new, events)),
         Command::NameCarrier(new) => reply(new, offer::name_carrier(state, new, events)),
         Command::ListOffers(list) => reply(list, offer::list(state, list, events)),
-        Command::PriceOffers(list) => reply(list, offer::price(state, list, events)),
         Command::LoadStock(stock) => {
             reply(stock, offer::load_stock(state, policy, at, stock, events))
         }

@@ -2,8 +2,8 @@
 
 use super::check::{bounded, counted, next_id, sealed_under};
 use super::rest;
-use crate::command::{ListOffers, Listed, LoadStock, NameCarrier, PriceOffers, RegisterProvider};
-use crate::event::{Event, LoadedNumber, OfferEvent, OfferTerms, ProviderKind};
+use crate::command::{ListOffers, Listed, LoadStock, NameCarrier, RegisterProvider};
+use crate::event::{Event, LoadedNumber, OfferEvent, ProviderKind};
 use crate::grid::PROVIDERS_MAX;
 use crate::ids::{CarrierId, LoadId, OfferId, ProviderId, Token};
 use crate::limits::{NAME_LEN_MAX, NUMBERS_MAX, OFFERS_MAX};
@@ -11,10 +11,10 @@ use crate::money::{COST_MAX, Micros};
 use crate::policy::Policy;
 use crate::reject::Reject;
 use crate::sealed::{KeyOwner, Purpose};
-use crate::state::{Offer, State};
+use crate::state::State;
 use crate::time::Time;
 use crate::under_keys::UnderKeys;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 pub(super) fn register_provider(
     state: &State,
@@ -80,42 +80,6 @@ pub(super) fn list(
     let first = OfferId(state.offers.len() as u32 + 1);
     events.push(Event::Offer(OfferEvent::OffersListed { provider, first, offers: offers.clone() }));
     Ok(Listed { first, count: offers.len() as u32 })
-}
-
-pub(super) fn price(
-    state: &State,
-    PriceOffers { provider, terms }: &PriceOffers,
-    events: &mut Vec<Event>,
-) -> Result<u32, Reject> {
-    let provider = *provider;
-    let known = state.provider(provider).ok_or(Reject::UnknownProvider)?;
-    if known.kind != ProviderKind::Driven {
-        return Err(Reject::WrongProviderKind);
-    }
-    counted(terms.len(), "terms")?;
-    // A list that names an offer twice means what it says last.
-    let mut latest = BTreeMap::new();
-    for new in terms {
-        let offer = state.offer(new.offer).filter(|offer| offer.provider == provider);
-        let offer = offer.ok_or(Reject::UnknownOffer)?;
-        check_price(new.cost, new.price)?;
-        latest.insert(new.offer, (offer, *new));
-    }
-    let material = latest.into_values().filter(|(offer, new)| is_material(offer, new));
-    let changed: Vec<OfferTerms> = material.map(|(_, new)| new).collect();
-    let count = changed.len() as u32;
-    if count > 0 {
-        events.push(Event::Offer(OfferEvent::OffersPriced { provider, terms: changed }));
-    }
-    Ok(count)
-}
-
-/// Whether new terms deserve a place in the ledger: another price, or a stock that
-/// a restart would misjudge. Small moves of stock are the grid's alone.
-fn is_material(known: &Offer, new: &OfferTerms) -> bool {
-    let priced = (known.cost, known.price) != (new.cost, new.price);
-    let crossed_zero = (known.stock == 0) != (new.stock == 0);
-    priced || crossed_zero || known.stock.abs_diff(new.stock) > known.stock / 2
 }
 
 fn check_price(cost: Micros, price: Micros) -> Result<(), Reject> {
@@ -199,10 +163,6 @@ pub(super) fn load_stock(
     };
     if let Some(index) = tokens.iter().position(is_held) {
         return Err(Reject::DuplicateNumber(index as u32));
-    }
-    if (offer.cost, offer.price) != (cost, price) {
-        let terms = vec![OfferTerms { offer: id, cost, price, stock: 0 }];
-        events.push(Event::Offer(OfferEvent::OffersPriced { provider, terms }));
     }
     events.push(Event::Offer(OfferEvent::StockLoaded { load, offer: id, cost, price, numbers }));
     // From the last to the first: each leaves the end of the stock.

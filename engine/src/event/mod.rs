@@ -29,7 +29,7 @@ pub use money::{
     DECIMAL_LEN_MAX, ForeignAmount, LEGS_MAX, Leg, Legs, MoneyEvent, MoveKind, MoveReason, Moved,
     Payment,
 };
-pub use offer::{LOADED_NUMBER_LEN_MAX, LoadedNumber, OfferEvent, OfferTerms, ProviderKind};
+pub use offer::{LOADED_NUMBER_LEN_MAX, LoadedNumber, OfferEvent, ProviderKind};
 pub use order::{
     Arrival, Closing, Completion, MessageIdentity, MessageKind, MessageWay, OrderEvent, Placement,
     Receipt, ShownBy, Terms,

@@ -15,19 +15,6 @@ pub enum ProviderKind {
     Driven,
 }
 
-/// An offer's price and stock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct OfferTerms {
-    /// Which offer.
-    pub offer: OfferId,
-    /// What the provider charges.
-    pub cost: Micros,
-    /// What we sell it for.
-    pub price: Micros,
-    /// Units on offer.
-    pub stock: u32,
-}
-
 /// A number as it is loaded into own stock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadedNumber {
@@ -59,7 +46,8 @@ pub enum OfferEvent {
         /// The name.
         name: Box<str>,
     },
-    /// Offers were seen first; they stand without stock until they are priced.
+    /// Offers were seen first and got their ids. What a provider's list says of them is market
+    /// data, which the ledger does not keep; own stock has terms and numbers with its loads.
     OffersListed {
         /// Whose.
         provider: ProviderId,
@@ -68,14 +56,7 @@ pub enum OfferEvent {
         /// What each is for.
         offers: Vec<(Product, CarrierId)>,
     },
-    /// Prices or stock changed by more than noise.
-    OffersPriced {
-        /// Whose.
-        provider: ProviderId,
-        /// The new terms.
-        terms: Vec<OfferTerms>,
-    },
-    /// The operator put numbers into own stock.
+    /// The operator put numbers into own stock; its terms are those of the whole offer from now on.
     StockLoaded {
         /// Dense id of the load.
         load: LoadId,
@@ -83,7 +64,7 @@ pub enum OfferEvent {
         offer: OfferId,
         /// What each number costs us.
         cost: Micros,
-        /// What each is sold for, until the offer is priced anew.
+        /// What each is sold for.
         price: Micros,
         /// The numbers, in the order they will be sold.
         numbers: Vec<LoadedNumber>,
@@ -117,7 +98,6 @@ impl OfferEvent {
     pub const fn bulk(&self) -> Bulk {
         match self {
             Self::OffersListed { offers, .. } => Bulk::rows(offers.len()),
-            Self::OffersPriced { terms, .. } => Bulk::rows(terms.len()),
             Self::StockLoaded { numbers, .. } => {
                 Bulk { rows: 0, text_len: numbers.len() * LOADED_NUMBER_LEN_MAX }
             }
@@ -135,7 +115,6 @@ impl OfferEvent {
             Self::ProviderRegistered { .. } => "ProviderRegistered",
             Self::CarrierNamed { .. } => "CarrierNamed",
             Self::OffersListed { .. } => "OffersListed",
-            Self::OffersPriced { .. } => "OffersPriced",
             Self::StockLoaded { .. } => "StockLoaded",
             Self::NumberReleased { .. } => "NumberReleased",
             Self::NumberHeldBack { .. } => "NumberHeldBack",

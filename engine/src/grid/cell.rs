@@ -260,6 +260,12 @@ impl Cell {
         (terms, stock.available())
     }
 
+    /// The terms and the units offered, those claimed included, of one instant.
+    pub fn listed(&self, spare: &Spare) -> (CellTerms, u32) {
+        let (terms, stock) = self.consistent(spare);
+        (terms, stock.offered)
+    }
+
     /// Takes a unit if there is one at `price_max` or less; its terms are those of that instant.
     ///
     /// # Errors

@@ -25,7 +25,7 @@ use arc_swap::{ArcSwapOption, Guard};
 
 use crate::ids::{CarrierId, CountryId, OfferId, Product, ProviderId};
 use crate::money::Micros;
-use cell::{Cell, Place, Spare};
+use cell::{Cell, CellTerms, Place, Spare};
 use ladder::Shelf;
 use providers::{Providers, Turns};
 
@@ -125,6 +125,14 @@ impl Grid {
             priority: seen.priority,
             weight: seen.weight,
         })
+    }
+
+    /// One offer as its provider's row would say it; `None` if it was never listed.
+    #[must_use]
+    pub fn listing(&self, offer: OfferId) -> Option<Listing> {
+        let (cell, Place { product, provider: _, carrier }) = self.cell(offer)?;
+        let (CellTerms { cost, price }, stock) = cell.listed(&self.spare);
+        Some(Listing { offer, product, carrier, cost, price, stock })
     }
 
     /// Adds own stock that was loaded or came back; gives what can be claimed after it,

@@ -87,7 +87,7 @@ impl State {
 fn pool_rows(id: OfferId, pool: &Pool) -> impl Iterator<Item = Row> + '_ {
     (0..pool.next.len().max(1)).step_by(POOL_ROW_MAX).map(move |first| {
         let last = pool.next.len().min(first + POOL_ROW_MAX);
-        Row::Pool(id, pool.next.range(first..last).copied().collect())
+        Row::Pool(id, pool.terms, pool.next.range(first..last).copied().collect())
     })
 }
 

@@ -21,7 +21,7 @@ use crate::order::Order;
 use crate::replies::StoredReply;
 use crate::state::{
     Counters, GivenUp, Key, Lost, NamedPurchase, Offer, Orphan, Paid, PaidTo, Quarantined, Seen,
-    State, WriteOff,
+    State, StockTerms, WriteOff,
 };
 
 fn is_closed(state: &State, id: OrderId) -> bool {
@@ -93,7 +93,7 @@ impl Rebuilt {
             }
             Row::Offer(offer) => self.insert_offer(offer)?,
             Row::Load(id, at) => self.insert_load(id, at)?,
-            Row::Pool(id, numbers) => self.insert_pool(id, numbers)?,
+            Row::Pool(id, terms, numbers) => self.insert_pool(id, terms, numbers)?,
             Row::Order(order) => self.insert_order(*order)?,
             Row::GivenUp(given_up) => self.insert_given_up(given_up)?,
             Row::Quarantined(resting) => self.insert_quarantined(resting)?,
@@ -181,7 +181,12 @@ impl Rebuilt {
         Ok(())
     }
 
-    fn insert_pool(&mut self, id: OfferId, numbers: Vec<StockNumber>) -> Result<(), String> {
+    fn insert_pool(
+        &mut self,
+        id: OfferId,
+        terms: StockTerms,
+        numbers: Vec<StockNumber>,
+    ) -> Result<(), String> {
         let own = self.state.offer(id).map(|offer| self.state.providers[offer.provider].kind);
         check(own == Some(ProviderKind::Own), || format!("the pool of offer {id} has no offer"))?;
         let loaded = numbers.iter().all(|number| number.load <= self.seen.load);
@@ -189,7 +194,12 @@ impl Rebuilt {
         let first_held = self.state.held.len();
         self.state.held.extend(numbers.iter().map(|number| (number.token, id)));
         let is_new = self.state.held.len() == first_held + numbers.len();
-        self.state.pool_mut(id).next.extend(numbers);
+        let before = self.state.stock(id).map(|(terms, _)| terms);
+        let fits = terms.are_sound() && before.is_none_or(|before| before == terms);
+        check(fits, || format!("the pool of offer {id} has other terms"))?;
+        let pool = self.state.pool_mut(id);
+        pool.terms = terms;
+        pool.next.extend(numbers);
         check(is_new, || format!("the pool of offer {id} has a number twice"))
     }
 
@@ -257,7 +267,7 @@ impl Rebuilt {
         })?;
         let is_new = state.held.insert((resting.number.token, id));
         check(is_new, || format!("a number at rest of offer {id} is held already"))?;
-        state.pool_mut(id);
+        check(state.pools.contains(id), || format!("a number at rest of offer {id} has no pool"))?;
         state.quarantine.insert(resting);
         state.resting.insert((resting.number.token, id), (resting.until, resting.number));
         Ok(())
@@ -387,7 +397,8 @@ impl Rebuilt {
                 if order.closed_at.is_some() {
                     return Ok(());
                 }
-                state.pool_mut(order.offer);
+                let has_pool = state.pools.contains(order.offer);
+                check(has_pool, || format!("order {id} has a number of no pool"))?;
                 let is_new = state.held.insert((assignment.token, order.offer));
                 check(is_new, || format!("order {id} has a number that is held already"))
             }

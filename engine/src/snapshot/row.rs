@@ -15,7 +15,7 @@ use crate::replies::StoredReply;
 use crate::sealed::{KeyHandle, KeyOwner};
 use crate::state::{
     Account, Counters, GivenUp, Key, NamedPurchase, Offer, Orphan, Paid, Provider, Quarantined,
-    Seen, WriteOff,
+    Seen, StockTerms, WriteOff,
 };
 
 /// One row of a state.
@@ -45,8 +45,8 @@ pub enum Row {
     Carrier(CarrierId, Box<str>),
     /// An offer, in the order of their ids.
     Offer(Offer),
-    /// Numbers of own stock, next to be sold first; the next row of the offer goes on.
-    Pool(OfferId, Vec<StockNumber>),
+    /// Terms and numbers of own stock, next to be sold first; the next row of the offer goes on.
+    Pool(OfferId, StockTerms, Vec<StockNumber>),
     /// Where a load of own stock stands in the ledger.
     Load(LoadId, Seq),
     /// An order in memory.

@@ -48,7 +48,7 @@ pub struct Provider {
     pub kind: ProviderKind,
 }
 
-/// One provider's standing terms for a product.
+/// What a provider sells.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Offer {
     /// Whose.
@@ -57,17 +57,29 @@ pub struct Offer {
     pub product: Product,
     /// For which carrier, or `ANY`.
     pub carrier: CarrierId,
-    /// What the provider charges.
+}
+
+/// What a number of an offer of own stock costs us, and what it is sold for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct StockTerms {
+    /// What it costs us.
     pub cost: Micros,
-    /// What we sell it for.
+    /// What it is sold for.
     pub price: Micros,
-    /// Units at the last recorded change; own stock counts its pool instead.
-    pub stock: u32,
+}
+
+impl StockTerms {
+    /// No number of own stock is sold for nothing, or below its cost.
+    pub(crate) fn are_sound(self) -> bool {
+        self.cost >= Micros::ZERO && self.price.is_positive() && self.cost <= self.price
+    }
 }
 
 /// The numbers of an offer of own stock.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Pool {
+    /// The last load's.
+    pub(crate) terms: StockTerms,
     /// In stock, next to be sold first.
     pub(crate) next: VecDeque<StockNumber>,
 }

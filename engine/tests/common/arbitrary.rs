@@ -6,11 +6,11 @@ use nexnum_engine::callback::{CallbackFailure, CallbackOutcome};
 use nexnum_engine::command::{
     AssignNumber, Caller, Cancel, ClearDoubt, Command, Deposit, DoubtOrder, EndByProvider, Expire,
     FailOrder, FindOrphan, Finish, IngestMessage, IssueKey, ListOffers, NameCarrier, NamePurchase,
-    NewPayment, NextAttempt, OpenAccount, OpenLedger, PlaceOrder, PriceOffers, Pulse,
-    ReceiveCallback, RecoverLoss, RegisterProvider, RequestAnother, RevokeKey, SettleCallback,
-    SettleOrphan, Timings,
+    NewPayment, NextAttempt, OpenAccount, OpenLedger, PlaceOrder, Pulse, ReceiveCallback,
+    RecoverLoss, RegisterProvider, RequestAnother, RevokeKey, SettleCallback, SettleOrphan,
+    Timings,
 };
-use nexnum_engine::event::{LedgerTerms, OfferTerms, OrphanEnd, ProviderKind, ProviderWord, Terms};
+use nexnum_engine::event::{LedgerTerms, OrphanEnd, ProviderKind, ProviderWord, Terms};
 use nexnum_engine::group::Idempotency;
 use nexnum_engine::ids::{
     AccountId, CallbackId, CarrierId, CountryId, KeyId, OfferId, OrderId, Product, ProviderId,
@@ -134,11 +134,6 @@ impl Arbitrary {
             Command::OpenAccount(OpenAccount { name: Some(name), credit_limit: Micros(limit) })
         };
         let (ann, bob) = (AccountId(1), AccountId(2));
-        let price = |provider, offer| {
-            let (cost, price) = (Micros(30), Micros(50));
-            let terms = vec![OfferTerms { offer: OfferId(offer), cost, price, stock: 9 }];
-            Command::PriceOffers(PriceOffers { provider: ProviderId(provider), terms })
-        };
         vec![
             Command::OpenLedger(OpenLedger { terms }),
             ledger::begin_epoch(1),
@@ -156,8 +151,6 @@ impl Arbitrary {
             list(1, 1, 0),
             list(2, 1, 0),
             list(3, 1, 1),
-            price(2, 2),
-            price(3, 3),
             Command::Deposit(Deposit {
                 account: AccountId(1),
                 payment: NewPayment::new("bank", Micros(2_000), 0),
@@ -189,8 +182,7 @@ impl Arbitrary {
             }
             4 => self.register(),
             5 => Command::NameCarrier(NameCarrier { name: self.name() }),
-            6 => self.list(state),
-            7 => self.price(state),
+            6 | 7 => self.list(state),
             8 => self.load(state),
             9 | 10 => Command::PlaceOrder(self.place(state)),
             _ => self.of_order(kind, state),
@@ -420,23 +412,6 @@ impl Arbitrary {
         OfferId(self.id(state.offers().count() as u32))
     }
 
-    /// Terms of an offer, and whose it is.
-    fn price(&mut self, state: &State) -> Command {
-        let first = self.offer(state);
-        let owner = state.offer(first).map(|offer| offer.provider);
-        let provider = match owner {
-            Some(owner) if !self.rng.once_in(10) => owner,
-            _ => self.provider(state),
-        };
-        let mut terms = Vec::new();
-        for _ in 0..self.rng.below(4) {
-            let offer = if self.rng.once_in(20) { self.offer(state) } else { first };
-            let (cost, price) = self.cost_and_price();
-            terms.push(OfferTerms { offer, cost, price, stock: self.rng.below(30) as u32 });
-        }
-        Command::PriceOffers(PriceOffers { provider, terms })
-    }
-
     fn cost_and_price(&mut self) -> (Micros, Micros) {
         if self.rng.once_in(8) {
             return (self.amount(), self.amount());
@@ -450,7 +425,9 @@ impl Arbitrary {
         let offer = self.offer(state);
         match state.offer(offer) {
             Some(known) if !self.rng.once_in(10) => {
-                Terms { offer, provider: known.provider, price: known.price, cost: known.cost }
+                let stock = state.stock(offer).map(|(terms, _)| (terms.cost, terms.price));
+                let (cost, price) = stock.unwrap_or_else(|| self.cost_and_price());
+                Terms { offer, provider: known.provider, price, cost }
             }
             _ => {
                 let (price, cost) = (self.amount(), self.amount());

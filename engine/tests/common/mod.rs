@@ -6,5 +6,6 @@ pub mod arbitrary;
 pub mod model;
 pub mod proof;
 pub mod script;
+pub mod words;
 
 pub use arbitrary::sealed;

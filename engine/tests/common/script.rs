@@ -1,6 +1,8 @@
 //! The language of the scenario tables: a line is words and `name=value` pairs, an
 //! arrow, the expected answer, and a remark behind `#`.
 
+use std::collections::BTreeMap;
+
 use nexnum_engine::audit::audit;
 use nexnum_engine::book::Book;
 use nexnum_engine::callback::{CallbackFailure, CallbackOutcome};
@@ -8,13 +10,12 @@ use nexnum_engine::command::{
     AssignNumber, Caller, Cancel, ClearDoubt, Command, CompleteMessage, Deposit, DoubtOrder,
     Effect, EndByProvider, EndUpstream, Expire, FailOrder, FindOrphan, Finish, Incoming,
     IngestMessage, IssueKey, ListOffers, Listed, LoadStock, NameCarrier, NamePurchase, NewPayment,
-    NextAttempt, OpenAccount, PayProvider, PlaceOrder, Placed, PriceOffers, Pulse, ReceiveCallback,
-    RecoverLoss, RegisterProvider, Reply, RequestAnother, RevokeKey, SettleCallback, SettleOrphan,
-    Timings,
+    NextAttempt, OpenAccount, PayProvider, PlaceOrder, Placed, Pulse, ReceiveCallback, RecoverLoss,
+    RegisterProvider, Reply, RequestAnother, RevokeKey, SettleCallback, SettleOrphan, Timings,
 };
 use nexnum_engine::event::{
-    Arrival, MessageIdentity, MessageKind, MessageWay, OfferTerms, OrphanEnd, ProviderKind,
-    ProviderWord, Routing, Terms, UpstreamEnd as End,
+    Arrival, MessageIdentity, MessageKind, MessageWay, OrphanEnd, ProviderKind, ProviderWord,
+    Routing, Terms, UpstreamEnd as End,
 };
 use nexnum_engine::group::Idempotency;
 use nexnum_engine::ids::{
@@ -28,6 +29,7 @@ use nexnum_engine::time::Time;
 
 use super::proof::Recorded;
 use super::sealed::{self, loaded, make_day_key, message, next_named, sealed};
+use super::words::{id, int, money, span};
 
 /// When every table begins.
 const START: Time = Time(1_800_000_000_000);
@@ -45,7 +47,7 @@ const POSTED: Arrival = Arrival {
 /// # Errors
 /// The line whose answer was another, or what does not hold of the state.
 pub fn run(text: &str) -> Result<(), String> {
-    let mut scene = Scene { recorded: Recorded::default(), now: START };
+    let mut scene = Scene { recorded: Recorded::default(), now: START, listed: BTreeMap::new() };
     scene.execute(&make_day_key());
     // Of more offers and accounts than a table has.
     (1..10).for_each(|offer| drop(scene.execute(&sealed::make_load_key(OfferId(offer)))));
@@ -71,6 +73,8 @@ pub fn run(text: &str) -> Result<(), String> {
 
 struct Scene {
     recorded: Recorded,
+    /// What driven offers cost and are sold for.
+    listed: BTreeMap<OfferId, (Micros, Micros)>,
     now: Time,
 }
 
@@ -145,37 +149,6 @@ impl<'a> Line<'a> {
     }
 }
 
-fn int<T: TryFrom<u64>>(text: &str) -> T {
-    let value = text.parse().ok().and_then(|value: u64| T::try_from(value).ok());
-    value.unwrap_or_else(|| panic!("{text:?} is not an integer of that width"))
-}
-
-/// The number behind an id's letter.
-fn id<T: TryFrom<u64>>(text: &str) -> T {
-    int(&text[1..])
-}
-
-/// An amount, negative ones too.
-fn money(text: &str) -> Micros {
-    match text.strip_prefix('-') {
-        Some(text) => Micros::parse(text).unwrap().negated(),
-        None => Micros::parse(text).unwrap(),
-    }
-}
-
-/// Milliseconds of `5ms`, `5s`, `5m`, `5h`.
-fn span(text: &str) -> u64 {
-    let at = text.find(|c: char| c.is_ascii_alphabetic()).unwrap();
-    let unit = match &text[at..] {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        unit => panic!("{unit:?} is not a unit of time"),
-    };
-    int::<u64>(&text[..at]) * unit
-}
-
 /// What was paid by which rail, with which reference.
 fn payment(line: &Line<'_>) -> NewPayment {
     NewPayment::new(line.get("rail", "bank"), money(line.word(2)), line.int("ref", "1"))
@@ -203,7 +176,16 @@ impl Scene {
             }
             "wallet" => self.wallet(AccountId(id(line.word(1)))),
             "book" => self.book(line.word(1)),
-            "left" => self.recorded.state().stock(OfferId(id(line.word(1)))).to_string(),
+            "left" => {
+                let stock = self.recorded.state().stock(OfferId(id(line.word(1))));
+                stock.map_or(0, |(_, left)| left).to_string()
+            }
+            // What a provider's list says, which the engine does not know.
+            "price" => {
+                let terms = (line.money("cost", "0.1"), line.money("price", "0.5"));
+                self.listed.insert(OfferId(id(line.word(1))), terms);
+                "listed".to_owned()
+            }
             "show" => self.show(line.order()),
             "callbacks" => {
                 let callbacks = self.recorded.state().callbacks();
@@ -329,7 +311,7 @@ impl Scene {
                     word => panic!("{word:?} is no outcome of a callback"),
                 },
             }),
-            "list" | "price" | "stock" => Self::market(line),
+            "list" | "stock" => Self::market(line),
             "order" => Command::PlaceOrder(self.order(line)),
             "orphan" | "orphan_ends" | "named" | "ended" | "provider_ends" | "expire" => {
                 self.upstream(line)
@@ -393,15 +375,6 @@ impl Scene {
                 provider: ProviderId(id(line.word(1))),
                 offers: vec![(line.product(), line.carrier()); line.int("times", "1")],
             }),
-            "price" => Command::PriceOffers(PriceOffers {
-                provider: ProviderId(id(line.get("provider", "P1"))),
-                terms: vec![OfferTerms {
-                    offer: offer(),
-                    cost,
-                    price,
-                    stock: line.int("stock", "9"),
-                }],
-            }),
             _ => {
                 let (offer, others) = (offer(), Vec::new());
                 let numbers = loaded(offer, line.numbers());
@@ -414,6 +387,8 @@ impl Scene {
     fn terms(&self, line: &Line<'_>) -> Terms {
         let offer = OfferId(id(line.get("offer", "O1")));
         let known = self.recorded.state().offer(offer);
+        let own = self.recorded.state().stock(offer).map(|(terms, _)| (terms.cost, terms.price));
+        let listed = own.or_else(|| self.listed.get(&offer).copied());
         let given =
             |name, of: Option<Micros>| line.find(name).map(money).or(of).unwrap_or_default();
         Terms {
@@ -423,8 +398,8 @@ impl Scene {
                 .map(|provider| ProviderId(id(provider)))
                 .or(known.map(|offer| offer.provider))
                 .unwrap_or_default(),
-            price: given("price", known.map(|offer| offer.price)),
-            cost: given("cost", known.map(|offer| offer.cost)),
+            price: given("price", listed.map(|(_, price)| price)),
+            cost: given("cost", listed.map(|(cost, _)| cost)),
         }
     }
 

@@ -54,6 +54,10 @@ pub fn routes(state: State, auth: &Arc<Auth>) -> Routes<State> {
         .at_once(get("/api/admin/providers", providers::LIST), providers::list)
         .detached(post("/api/admin/providers/{name}/sync", providers::SYNC), providers::sync)
         .detached(
+            post("/api/admin/providers/{name}/accept-prices", providers::ACCEPT_PRICES),
+            providers::accept_prices,
+        )
+        .detached(
             post("/api/admin/providers/{name}/payments", payments::PAY).reasoned(),
             payments::pay,
         )

@@ -123,6 +123,42 @@ pub(super) const SYNC: Described = Described::new(
 .problems(&[Code::ProviderDisabled]);
 
 pub(super) async fn sync(state: Arc<State>, _: Operator, call: Call) -> Result<Response, Problem> {
+    enabled(&state, &call)?.sync_now();
+    Ok(reply::json(StatusCode::ACCEPTED, &SyncStarted { status: SyncStatus::Started }))
+}
+
+pub(super) const ACCEPT_PRICES: Described = Described::new(
+    "acceptPrices",
+    Tag::Admin,
+    "Read a provider's price list now and believe it",
+    &[Reply::json::<SyncStarted>(202, "The price list is being read", r#"{"status": "started"}"#)],
+)
+.details(
+    "A price list is held back when most of its costs fell, when it shrank or lost its stock, and when \
+     its prices cannot be held against anything: the terms of the last list are lost and no recent \
+     order tells what an offer costs (`prices_lost`). The list that is read now is believed \
+     whatever it says, and sold by: look at the provider's prices before. Later lists are held \
+     against it as always.",
+)
+.path(&[NAME])
+.problems(&[Code::ProviderDisabled]);
+
+pub(super) async fn accept_prices(
+    state: Arc<State>,
+    _: Operator,
+    call: Call,
+) -> Result<Response, Problem> {
+    let provider = enabled(&state, &call)?;
+    tracing::info!(
+        provider = provider.name(),
+        "its next price list is believed: the operator accepts it"
+    );
+    provider.accept_prices();
+    Ok(reply::json(StatusCode::ACCEPTED, &SyncStarted { status: SyncStatus::Started }))
+}
+
+/// The provider that the path names, if its list is asked for.
+fn enabled(state: &State, call: &Call) -> Result<Arc<Connected>, Problem> {
     let name = call.param("name")?;
     let missing = || Problem::not_found("no provider of this name is connected");
     let provider = state.providers.by_name(&name).ok_or_else(missing)?;
@@ -137,8 +173,7 @@ pub(super) async fn sync(state: Arc<State>, _: Operator, call: Call) -> Result<R
         )
         .detail(reason.unwrap_or_else(disabled)));
     }
-    provider.sync_now();
-    Ok(reply::json(StatusCode::ACCEPTED, &SyncStarted { status: SyncStatus::Started }))
+    Ok(provider)
 }
 
 /// The providers: own stock, and those that are or were connected.

@@ -131,8 +131,7 @@ impl Directory {
                     tables.offers.insert((*provider, *product, *carrier), OfferId(id));
                 }
             }
-            OfferEvent::OffersPriced { .. }
-            | OfferEvent::StockLoaded { .. }
+            OfferEvent::StockLoaded { .. }
             | OfferEvent::NumberReleased { .. }
             | OfferEvent::NumberHeldBack { .. } => {}
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use nexnum_engine::Engine;
 use nexnum_engine::command::{Command, Placed, Reply};
-use nexnum_engine::event::{Event, Moved};
+use nexnum_engine::event::{Event, LOADED_NUMBER_LEN_MAX, Moved};
 use nexnum_engine::group::{Groups, Head, Origin};
 use nexnum_engine::ids::{AccountId, OrderId, Seq};
 use nexnum_engine::limits::{NAME_LEN_MAX, PULSE_MAX, RETIRED_MAX, ROWS_MAX, TEXT_LEN_MAX};
@@ -39,15 +39,17 @@ const EVENT_LEN_MAX: usize = 512;
 const HEAD_LEN_MAX: usize = 192;
 /// The longest a reason is, with what it says of its key.
 const REASON_LEN_MAX: usize = TEXT_LEN_MAX + TAG_LEN + SEALED_LEN_MAX;
-/// The longest one row of an event's list is: an offer's terms, four integers in a frame.
+/// The longest one row of an event's list is: two tokens, or what an offer is of, in a frame.
 const ROW_LEN_MAX: usize = 32;
 /// How many events a pulse has at most: four of each order that ends (its end, two movements, and
 /// the rest of its number, also for another service), one of each number that has rested, and what
 /// leaves memory.
 const PULSE_EVENTS_MAX: usize = 5 * PULSE_MAX + RETIRED_MAX + 2;
-/// The longest one command's events are: a full list, or all of a pulse.
-const COMMAND_LEN_MAX: usize =
-    ROWS_MAX * ROW_LEN_MAX + PULSE_EVENTS_MAX * EVENT_LEN_MAX + HEAD_LEN_MAX + REASON_LEN_MAX;
+/// The longest one command's events are: a full load of own stock, or all of a pulse.
+const COMMAND_LEN_MAX: usize = ROWS_MAX * LOADED_NUMBER_LEN_MAX
+    + PULSE_EVENTS_MAX * EVENT_LEN_MAX
+    + HEAD_LEN_MAX
+    + REASON_LEN_MAX;
 
 /// Events of pulses at which a batch takes no more of those: what time brings has this share beside
 /// the commands', so that it waits for none of them, nor they for it. The next batch goes on. An

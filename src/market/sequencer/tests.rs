@@ -6,12 +6,17 @@ mod midnight;
 use std::sync::mpsc;
 use std::task::{Context, Poll, Waker};
 
-use nexnum_engine::command::{ListOffers, NameCarrier, PriceOffers, RegisterProvider, Reply};
-use nexnum_engine::event::{OfferTerms, ProviderKind};
+use nexnum_engine::command::{
+    ListOffers, LoadStock, MakeSealKey, NameCarrier, RegisterProvider, Reply,
+};
+use nexnum_engine::event::{LoadedNumber, ProviderKind};
 use nexnum_engine::group::Origin;
-use nexnum_engine::ids::{CarrierId, CountryId, OfferId, Product, ProviderId, Seq, ServiceId};
+use nexnum_engine::ids::{
+    CarrierId, CountryId, OfferId, Product, ProviderId, Seq, ServiceId, Token,
+};
 use nexnum_engine::limits::ROWS_MAX;
 use nexnum_engine::money::Micros;
+use nexnum_engine::sealed::{KeyHandle, KeyOwner, SealedValue};
 use nexnum_storage::format::PAYLOAD_LEN_MAX;
 use nexnum_storage::{Batch, Position, RowsRead};
 
@@ -55,28 +60,28 @@ impl Ledger for HeldBack {
 }
 
 const PROVIDER: ProviderId = ProviderId(1);
+const KEY: KeyHandle = KeyHandle(1);
 
-fn listed() -> Vec<Command> {
-    let product = |n: usize| Product {
-        country: CountryId(n as u16 / 1000),
-        service: ServiceId(n as u16 % 1000),
-    };
-    let offers = (0..ROWS_MAX).map(|n| (product(n), CarrierId::ANY)).collect();
-    let register = Command::RegisterProvider(RegisterProvider {
-        name: "dear".into(),
-        kind: ProviderKind::Driven,
-    });
-    vec![register, Command::ListOffers(ListOffers { provider: PROVIDER, offers })]
+/// An offer of own stock, and a key for its numbers.
+fn own_stock() -> Vec<Command> {
+    let (name, kind) = ("own".into(), ProviderKind::Own);
+    let product = Product { country: CountryId(1), service: ServiceId(1) };
+    let offers = vec![(product, CarrierId::ANY)];
+    vec![
+        RegisterProvider { name, kind }.into(),
+        ListOffers { provider: PROVIDER, offers }.into(),
+        MakeSealKey { handle: KEY, owner: KeyOwner::Load(OfferId(1)) }.into(),
+    ]
 }
 
-/// Terms of every offer, as long in bytes as they get; each `n` has others.
-fn priced(n: u32) -> Command {
-    let price = Micros(4_000_000_000 - i64::from(n));
-    let terms = |offer| OfferTerms { offer: OfferId(offer), cost: price, price, stock: u32::MAX };
-    Command::PriceOffers(PriceOffers {
-        provider: PROVIDER,
-        terms: (1..=ROWS_MAX as u32).map(terms).collect(),
-    })
+/// As many numbers as a load may have; each `n` has others.
+fn load(n: usize) -> Command {
+    let (nonce, commitment, ciphertext) = ([1; 24], [2; 32], [3; 21].into());
+    let sealed = SealedValue { handle: KEY, nonce, commitment, ciphertext };
+    let loaded = |n| LoadedNumber { token: Token(n as u64), sealed: sealed.clone() };
+    let numbers = (n * ROWS_MAX..(n + 1) * ROWS_MAX).map(loaded).collect();
+    let (offer, cost, price) = (OfferId(1), Micros(1), Micros(2));
+    LoadStock { offer, cost, price, numbers, others: Vec::new() }.into()
 }
 
 /// A sequencer whose first commit waits until the sender is dropped; and the lengths of
@@ -222,10 +227,10 @@ async fn a_full_inbox_refuses_at_once_and_what_it_took_is_answered() {
 }
 
 #[tokio::test]
-async fn price_lists_that_together_outgrow_a_row_are_committed_in_several() {
+async fn loads_that_together_outgrow_a_row_are_committed_in_several() {
     let (handle, sequencer, frees, committed) = held_back();
-    let lists = 1 + PAYLOAD_LEN_MAX / (ROWS_MAX * 15);
-    let commands = listed().into_iter().chain((0..lists as u32).map(priced));
+    let loads = 1 + PAYLOAD_LEN_MAX / (ROWS_MAX * 90);
+    let commands = own_stock().into_iter().chain((0..loads).map(load));
     let mut asked = tokio::task::JoinSet::new();
     for command in commands {
         let handle = handle.clone();
@@ -242,7 +247,7 @@ async fn price_lists_that_together_outgrow_a_row_are_committed_in_several() {
         }
     }
     sequencer.stop();
-    assert_eq!(changed, lists * ROWS_MAX, "every list was taken whole");
+    assert_eq!(changed, loads * ROWS_MAX, "every load was taken whole");
     let lengths: Vec<usize> = committed.iter().collect();
     assert!(lengths.iter().sum::<usize>() > PAYLOAD_LEN_MAX, "{lengths:?}");
     assert!(lengths.iter().all(|len| *len < 2 * BATCH_LEN_MAX), "{lengths:?}");

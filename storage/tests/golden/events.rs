@@ -4,9 +4,9 @@ use nexnum_engine::callback::{CallbackFailure, CallbackOutcome};
 use nexnum_engine::event::{
     AccountEvent, Arrival, AttemptEnd, AttemptError, CallbackEvent, Charged, ClockJump, Closing,
     Completion, DestroyReason, Event, LedgerEvent, MemoryEvent, MessageIdentity as By,
-    MessageKind as Kind, MessageWay as Way, OfferEvent, OfferTerms, OrderEvent, OrderToken,
-    OrphanEnd, Placement, ProviderKind, ProviderWord, Receipt, Renamed, Routing, Scope,
-    SealKeyEvent, ShownBy, SkipReason, SkippedAsk, SkippedAsks, UpstreamEnd, UpstreamEvent,
+    MessageKind as Kind, MessageWay as Way, OfferEvent, OrderEvent, OrderToken, OrphanEnd,
+    Placement, ProviderKind, ProviderWord, Receipt, Renamed, Routing, Scope, SealKeyEvent, ShownBy,
+    SkipReason, SkippedAsk, SkippedAsks, UpstreamEnd, UpstreamEvent,
 };
 use nexnum_engine::ids::{
     AccountId, AddressNumber, CallbackId, CarrierId, KeyId, LoadId, MessageId, OfferId, PersonId,
@@ -152,7 +152,6 @@ fn of_offers() -> Vec<(&'static str, OfferEvent)> {
         kind,
     };
     let (provider, offer) = (ProviderId(2), OfferId(7));
-    let new = OfferTerms { offer, cost: Micros(1), price: Micros(-1), stock: u32::MAX };
     vec![
         ("ProviderRegistered Own", register(ProviderKind::Own)),
         ("ProviderRegistered Driven", register(ProviderKind::Driven)),
@@ -168,7 +167,6 @@ fn of_offers() -> Vec<(&'static str, OfferEvent)> {
                 offers: vec![(PRODUCT, CarrierId::ANY), (PRODUCT, CarrierId(4))],
             },
         ),
-        ("OffersPriced", OfferEvent::OffersPriced { provider, terms: vec![new] }),
         (
             "StockLoaded",
             OfferEvent::StockLoaded {

@@ -24,7 +24,7 @@ use nexnum_engine::sealed::{KeyHandle, KeyOwner, SealedValue};
 use nexnum_engine::snapshot::Row;
 use nexnum_engine::state::{
     Account, Counters, GivenUp, Key, NamedPurchase, Offer, Orphan, Paid, PaidTo, Provider,
-    Quarantined, Seen, WriteOff,
+    Quarantined, Seen, StockTerms, WriteOff,
 };
 use nexnum_engine::time::Time;
 
@@ -167,14 +167,8 @@ pub(crate) fn rows() -> Vec<(String, Row)> {
         revoked: true,
     };
     let provider = Provider { name: "sims".into(), kind: ProviderKind::Own };
-    let offer = Offer {
-        provider: ProviderId(2),
-        product: PRODUCT,
-        carrier: CarrierId(4),
-        cost: Micros(1),
-        price: Micros(2),
-        stock: 3,
-    };
+    let offer = Offer { provider: ProviderId(2), product: PRODUCT, carrier: CarrierId(4) };
+    let terms = StockTerms { cost: Micros(1), price: Micros(2) };
     let reply = StoredReply { fingerprint: 1, made: Made::Order(ORDER), at: NOW, seq: Seq(6) };
     let mut rows = vec![
         ("Counters".to_owned(), Row::Counters(counters)),
@@ -184,7 +178,7 @@ pub(crate) fn rows() -> Vec<(String, Row)> {
         ("Carrier".to_owned(), Row::Carrier(CarrierId(4), "telkomsel".into())),
         ("Offer".to_owned(), Row::Offer(offer)),
         ("Load".to_owned(), Row::Load(LoadId(3), Seq(300))),
-        ("Pool".to_owned(), Row::Pool(OfferId(7), vec![STOCK])),
+        ("Pool".to_owned(), Row::Pool(OfferId(7), terms, vec![STOCK])),
         ("Reply".to_owned(), Row::Reply(ACCOUNT, DIGEST, reply)),
     ];
     rows.extend(of_money());

@@ -3,10 +3,9 @@
 use nexnum::market::attempts::{AttemptTimes, Attempts};
 use nexnum::market::folder;
 use nexnum_engine::command::{
-    ClearDoubt, Command, DoubtOrder, ListOffers, NameCarrier, NextAttempt, PriceOffers,
-    RegisterProvider,
+    ClearDoubt, Command, DoubtOrder, ListOffers, NameCarrier, NextAttempt, RegisterProvider,
 };
-use nexnum_engine::event::{OfferTerms, ProviderKind, Terms};
+use nexnum_engine::event::{ProviderKind, Terms};
 use nexnum_engine::ids::{CarrierId, OfferId, OrderId, ProviderId};
 use nexnum_engine::time::Time;
 
@@ -30,10 +29,6 @@ fn a_start_knows_when_each_attempt_in_doubt_began_and_ended() {
     let Furniture { account, deposit, .. } = ledger::furniture(0);
     let second = CarrierId(1);
     let of = |offer: u32| Terms { offer: OfferId(offer), ..placed.terms };
-    let priced = |offer: u32| {
-        let Terms { offer, cost, price, .. } = of(offer);
-        OfferTerms { offer, cost, price, stock: 5 }
-    };
     append(begun, account.into());
     append(begun, deposit.into());
     let (name, kind) = ("driven".into(), ProviderKind::Driven);
@@ -41,7 +36,6 @@ fn a_start_knows_when_each_attempt_in_doubt_began_and_ended() {
     append(begun, NameCarrier { name: "other".into() }.into());
     let offers = vec![(placed.product, CarrierId::ANY), (placed.product, second)];
     append(begun, ListOffers { provider: PROVIDER, offers }.into());
-    append(begun, PriceOffers { provider: PROVIDER, terms: vec![priced(1), priced(2)] }.into());
     // 2. An order whose first purchase was given up, and whose second was under way when the
     // process ended; one that was in doubt.
     let order = |id| OrderId(id);

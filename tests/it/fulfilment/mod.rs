@@ -8,6 +8,7 @@ mod doubt;
 mod facts;
 mod faults;
 mod in_part;
+mod last_terms;
 mod missing;
 mod numberless;
 mod obtainable;

@@ -17,7 +17,7 @@ impl Rig {
     }
 
     /// Takes a list of the only provider in.
-    async fn sync(&self) {
+    pub(super) async fn sync(&self) {
         let provider = self.orders().providers.list().remove(0);
         let before = provider.health().last_sync_at;
         provider.sync_now();

@@ -30,7 +30,8 @@ async fn a_server_that_stops_is_not_ready_and_still_answers() {
             "poll",
             "rotate",
             "shown",
-            "snapshot"
+            "snapshot",
+            "terms"
         ]
     );
     let sound = |each: &serde_json::Value| {

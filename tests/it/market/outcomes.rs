@@ -377,7 +377,9 @@ impl Tour {
         ] {
             self.post("/api/admin/attention/settle", body).await;
         }
-        self.post("/api/admin/providers/own/sync", json!({})).await;
+        for asked in ["sync", "accept-prices"] {
+            self.post(&format!("/api/admin/providers/own/{asked}"), json!({})).await;
+        }
         self.post("/api/admin/clock/accept", json!({})).await;
         let new = |more: Value| {
             let mut new = json!({
@@ -405,14 +407,21 @@ impl Tour {
     /// A provider that is connected and not heard, as the operator sees it.
     async fn providers(&mut self) {
         let market = Market::with_silent_provider("silent").await;
-        let sync = market.admin.post("/api/admin/providers/silent/sync", json!({})).await;
-        self.seen.insert(sync.outcome);
+        let (sync, accept) = ["sync", "accept-prices"]
+            .map(|asked| format!("/api/admin/providers/silent/{asked}"))
+            .into();
+        let synced = market.admin.post(&sync, json!({})).await;
+        self.seen.insert(synced.outcome);
+        let accepted = market.admin.post(&accept, json!({})).await;
+        self.seen.insert(accepted.outcome);
         let silent = market.running.rooms.orders.providers.by_name("silent").unwrap().id();
         assert!(market.running.providers.set_enabled(silent, false));
-        let sync = market.admin.post("/api/admin/providers/silent/sync", json!({})).await;
-        self.seen.insert(sync.outcome.clone());
-        let refused = sync.refused(409, "provider_disabled");
-        assert!(refused["detail"].as_str().unwrap().contains("\"silent\""), "{refused}");
+        for asked in [sync, accept] {
+            let asked = market.admin.post(&asked, json!({})).await;
+            self.seen.insert(asked.outcome.clone());
+            let refused = asked.refused(409, "provider_disabled");
+            assert!(refused["detail"].as_str().unwrap().contains("\"silent\""), "{refused}");
+        }
         assert!(market.running.providers.set_enabled(silent, true));
         let deadline = Instant::now() + Duration::from_secs(20);
         loop {

@@ -30,6 +30,7 @@ const ROUTES: &[(&str, Who)] = &[
     ("POST /api/admin/callbacks/{id}/process", Who::Operator),
     ("POST /api/admin/clock/accept", Who::Operator),
     ("GET /api/admin/providers", Who::Operator),
+    ("POST /api/admin/providers/{name}/accept-prices", Who::Operator),
     ("POST /api/admin/providers/{name}/payments", Who::Operator),
     ("POST /api/admin/providers/{name}/sync", Who::Operator),
     ("POST /api/admin/stock", Who::Operator),

@@ -20,8 +20,7 @@ use nexnum_engine::callback::CallbackOutcome;
 use nexnum_engine::command::{
     AcceptClock, BeginEpoch, Cancel, Command, Deposit, DoubtOrder, Expire, FailOrder, Finish,
     IngestMessage, ListOffers, NameCarrier, NamePurchase, NextAttempt, OpenLedger, PayProvider,
-    PlaceOrder, Placed, PriceOffers, RecordClockStep, RecoverLoss, Reply, RequestAnother,
-    RevokeKey,
+    PlaceOrder, Placed, RecordClockStep, RecoverLoss, Reply, RequestAnother, RevokeKey,
 };
 use nexnum_engine::event::{
     ClosedDay, ForeignAmount, LedgerTerms, ProviderKind, ProviderWord, Terms,
@@ -35,7 +34,7 @@ use nexnum_engine::money::{AMOUNT_MAX, COST_MAX, Micros};
 use nexnum_engine::order::{Held, Order as Known, OrderStatus, Outlay};
 use nexnum_engine::policy::Policy;
 use nexnum_engine::sealed::{KeyHandle, KeyOwner};
-use nexnum_engine::state::{Key, PaidTo, State};
+use nexnum_engine::state::{Key, PaidTo, State, StockTerms};
 use nexnum_engine::time::Time;
 
 /// An answer: a reply or the code of a refusal.
@@ -111,9 +110,9 @@ struct Offer {
     provider: ProviderId,
     product: Product,
     carrier: CarrierId,
+    /// Those of the last load, and of own stock alone.
     cost: i64,
     price: i64,
-    stock: u32,
     pool: Vec<StockNumber>,
 }
 
@@ -286,7 +285,6 @@ impl Model {
             Command::RegisterProvider(new) => self.register(&new.name, new.kind),
             Command::NameCarrier(NameCarrier { name }) => self.name_carrier(name),
             Command::ListOffers(ListOffers { provider, offers }) => self.list(*provider, offers),
-            Command::PriceOffers(PriceOffers { provider, terms }) => self.price(*provider, terms),
             Command::LoadStock(load) => self.load(now, load),
             Command::PlaceOrder(order) => self.place(now, order),
             Command::NextAttempt(NextAttempt { order, refused, terms, timings, .. }) => {
@@ -342,10 +340,11 @@ impl Model {
         self.compare_money(state)?;
         for (index, offer) in self.offers.iter().enumerate() {
             let id = OfferId(index as u32 + 1);
-            let own = self.providers[offer.provider.0 as usize - 1].1 == ProviderKind::Own;
-            let stock = if own { offer.pool.len() as u32 } else { offer.stock };
             let known = state.offer(id).ok_or_else(|| format!("offer {id} is not known"))?;
-            same(&format!("offer {id}"), known.price.0, offer.price)?;
+            let listed = (offer.provider, offer.product, offer.carrier);
+            same(&format!("offer {id}"), (known.provider, known.product, known.carrier), listed)?;
+            let terms = StockTerms { cost: Micros(offer.cost), price: Micros(offer.price) };
+            let stock = (offer.price > 0).then_some((terms, offer.pool.len() as u32));
             same(&format!("stock of offer {id}"), state.stock(id), stock)?;
         }
         let mut placed = std::collections::BTreeMap::new();

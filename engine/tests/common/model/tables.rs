@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use nexnum_engine::activation::StockNumber;
 use nexnum_engine::command::{Effect, Listed, LoadStock, NewPayment, Reply};
 use nexnum_engine::event::{
-    AccountName, ClockJump, ClosedDay, ForeignAmount, LedgerTerms, LoadedNumber, OfferTerms,
-    ProviderKind, Scope,
+    AccountName, ClockJump, ClosedDay, ForeignAmount, LedgerTerms, LoadedNumber, ProviderKind,
+    Scope,
 };
 use nexnum_engine::ids::{
     AccountId, CarrierId, KeyId, LoadId, OfferId, Product, ProviderId, Token,
@@ -172,37 +172,14 @@ impl Model {
         }
         let first = OfferId(self.offers.len() as u32 + 1);
         for &(product, carrier) in offers {
-            let (cost, price, stock, pool) = (0, 0, 0, Vec::new());
-            self.offers.push(Offer { provider, product, carrier, cost, price, stock, pool });
+            let (cost, price, pool) = (0, 0, Vec::new());
+            self.offers.push(Offer { provider, product, carrier, cost, price, pool });
         }
         Ok(Reply::Listed(Listed { first, count: offers.len() as u32 }))
     }
 
     pub(super) fn offer(&self, id: OfferId) -> Result<&Offer, &'static str> {
         at(&self.offers, id.0 as usize).ok_or("unknown_offer")
-    }
-
-    /// Terms that say the same offer twice mean what they say last.
-    pub(super) fn price(&mut self, provider: ProviderId, terms: &[OfferTerms]) -> Answer {
-        need(self.kind(provider)? == ProviderKind::Driven, "wrong_provider_kind")?;
-        need((1..=ROWS_MAX).contains(&terms.len()), "invalid_field")?;
-        for new in terms {
-            need(self.offer(new.offer)?.provider == provider, "unknown_offer")?;
-            need(priced_well(new.cost, new.price), "amount_out_of_range")?;
-        }
-        let mut changed = 0;
-        for (index, new) in terms.iter().enumerate() {
-            let last = terms[index + 1..].iter().all(|later| later.offer != new.offer);
-            let offer = &mut self.offers[new.offer.0 as usize - 1];
-            let priced = (offer.cost, offer.price) != (new.cost.0, new.price.0);
-            let (old, now) = (f64::from(offer.stock), f64::from(new.stock));
-            let moved = (old - now).abs() > (old / 2.0).floor();
-            if last && (priced || moved || (old == 0.0) != (now == 0.0)) {
-                (offer.cost, offer.price, offer.stock) = (new.cost.0, new.price.0, new.stock);
-                changed += 1;
-            }
-        }
-        Ok(Reply::Changed(changed))
     }
 
     pub(super) fn load(

@@ -1,0 +1,96 @@
+use std::fs;
+
+use nexnum_engine::Engine;
+use nexnum_engine::command::{Command, ListOffers, RegisterProvider};
+use nexnum_engine::group::{Groups, Head};
+use tempfile::TempDir;
+
+use super::*;
+
+const ONE: ProviderId = ProviderId(1);
+
+fn product(service: u16) -> Product {
+    Product { country: CountryId(1), service: ServiceId(service) }
+}
+
+/// A state with a driven provider that has three offers, and one of own stock that has one.
+fn state() -> State {
+    let (mut engine, mut groups) = (Engine::default(), Groups::new());
+    let mut execute = |command: Command| {
+        engine.execute(Head::system(Time(1)), &command, &mut groups).expect("it is legal");
+    };
+    let kinds = [("one", ProviderKind::Driven), ("own", ProviderKind::Own)];
+    for (name, kind) in kinds {
+        execute(RegisterProvider { name: name.into(), kind }.into());
+    }
+    let offers = (1..=3).map(|service| (product(service), CarrierId::ANY)).collect();
+    execute(ListOffers { provider: ONE, offers }.into());
+    let offers = vec![(product(1), CarrierId::ANY)];
+    execute(ListOffers { provider: ProviderId(2), offers }.into());
+    engine.state().clone()
+}
+
+fn row(offer: u32) -> Listing {
+    let (offer, carrier) = (OfferId(offer), CarrierId::ANY);
+    let product = product(offer.0 as u16);
+    Listing { offer, product, carrier, cost: Micros(200_000), price: Micros(250_000), stock: 7 }
+}
+
+/// The file as it is written with these rows.
+fn file(rows: &[(ProviderId, Listing)]) -> Vec<u8> {
+    let mut bytes = [&MAGIC[..], &9_u64.to_le_bytes()].concat();
+    rows.iter().for_each(|(provider, row)| bytes.extend(encode(*provider, row)));
+    let hash = blake3::hash(&bytes);
+    bytes.extend(hash.as_bytes());
+    bytes
+}
+
+fn opened(folder: &TempDir, bytes: &[u8]) -> (LastTerms, RowsByProvider) {
+    fs::write(folder.path().join(FILE), bytes).unwrap();
+    LastTerms::open(folder.path(), &state())
+}
+
+#[test]
+fn a_row_is_read_as_it_was_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let odd = Listing { cost: Micros(0x0102_0304), stock: 0xFFFF_FFFE, ..row(3) };
+    let odd = Listing { price: COST_MAX, ..odd };
+    let (terms, rows) = opened(&folder, &file(&[(ONE, odd), (ONE, row(1))]));
+    assert_eq!(rows, RowsByProvider::from([(ONE, vec![row(1), odd])]));
+    assert!(!terms.are_lost(ONE, 3));
+    assert!(terms.are_lost(ProviderId(3), 1) && !terms.are_lost(ProviderId(4), 0));
+    assert!(!terms.are_lost(ProviderId(4), 1), "its first list was to come");
+}
+
+#[test]
+fn a_damaged_file_says_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = file(&[(ONE, row(1)), (ONE, row(2))]);
+    for at in 0..whole.len() {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 1;
+        assert!(opened(&folder, &damaged).1.is_empty(), "byte {at}");
+        assert!(opened(&folder, &whole[..at]).1.is_empty(), "cut to {at}");
+    }
+    let (terms, _) = opened(&folder, &[]);
+    assert!(terms.are_lost(ONE, 3));
+}
+
+#[test]
+fn rows_that_the_ledger_does_not_bear_out_are_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = [
+        (ONE, row(4)),
+        (ProviderId(2), Listing { product: product(1), ..row(4) }),
+        (ONE, Listing { product: product(2), ..row(1) }),
+        (ONE, Listing { carrier: CarrierId(1), ..row(1) }),
+        (ONE, Listing { price: Micros::ZERO, ..row(1) }),
+        (ONE, Listing { cost: Micros(-1), ..row(1) }),
+        (ONE, Listing { price: Micros(COST_MAX.0 + 1), ..row(1) }),
+        (ONE, Listing { price: Micros(199_999), ..row(1) }),
+        (ONE, row(2)),
+        (ONE, row(2)),
+    ];
+    let (_, rows) = opened(&folder, &file(&rows));
+    assert_eq!(rows, RowsByProvider::from([(ONE, vec![row(2)])]));
+}

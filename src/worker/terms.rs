@@ -1,0 +1,40 @@
+//! The last terms of driven offers, written into the data folder each minute, soon after a provider's
+//! first list, and at the end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::pause::stopped_within;
+use crate::market::Market;
+use crate::supervisor::Beat;
+
+/// Between two writings.
+const EVERY: Duration = Duration::from_secs(60);
+/// Between two looks whether it is time for one.
+const LOOK: Duration = Duration::from_secs(10);
+
+/// Writes again and again, and once more when the workers stop.
+pub(super) async fn run(market: Market, mut stop: watch::Receiver<bool>, beat: Arc<Beat>) {
+    let mut next = Instant::now() + EVERY;
+    loop {
+        beat.round();
+        let (stops, is_wanted) = tokio::select! {
+            stopped = stopped_within(&mut stop, LOOK) => (stopped, false),
+            () = market.last_terms.write_wanted() => (false, true),
+        };
+        if !stops && !is_wanted && Instant::now() < next {
+            continue;
+        }
+        next = Instant::now() + EVERY;
+        let writer = market.clone();
+        // A panic in there ends this loop, which is restarted.
+        let written = tokio::task::spawn_blocking(move || writer.keep_terms(stops)).await;
+        written.expect("the last terms are written");
+        if stops {
+            return;
+        }
+    }
+}
