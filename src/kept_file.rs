@@ -29,15 +29,19 @@ impl KeptFile {
     /// written is logged: the next start knows less.
     pub(crate) fn write(&self, lines: impl IntoIterator<Item = String>) {
         let text: String = lines.into_iter().map(|line| line + "\n").collect();
-        self.write_with(|file| file.write_all(text.as_bytes()));
+        let _is_written = self.write_with(|file| file.write_all(text.as_bytes()));
     }
 
-    /// The same with what `fill` writes.
-    pub(crate) fn write_with(&self, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
-        if let Err(error) = replace(&self.path, fill) {
+    /// The same with what `fill` writes; false if it could not be written.
+    pub(crate) fn write_with(&self, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> bool {
+        let written = replace(&self.path, fill);
+        if let Err(error) = &written {
             let path = self.path.display();
             tracing::warn!(%path, %error, "a file of the data folder was not written");
+            // A part of it must not keep the room that a full disk lacks.
+            let _none = fs::remove_file(self.path.with_extension("new"));
         }
+        written.is_ok()
     }
 }
 

@@ -110,7 +110,7 @@ impl GridFollower {
         // which came later in this change. Taken out first, it would not be missed.
         for event in change.events() {
             if let Event::Offer(OfferEvent::NumberHeldBack { offer, rested: None, .. }) = event {
-                self.grid.remove_stock(*offer, 1).expect("own stock is priced before it is loaded");
+                self.grid.remove_stock(*offer, 1).expect("own stock has its terms from its load");
             }
         }
     }
@@ -178,7 +178,7 @@ impl GridFollower {
     }
 
     fn add(&self, offer: OfferId, units: u32) {
-        self.grid.add_stock(offer, units).expect("own stock is priced before it is loaded");
+        self.grid.add_stock(offer, units).expect("own stock has its terms from its load");
     }
 }
 

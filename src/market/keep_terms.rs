@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use nexnum_engine::event::ProviderKind;
 use nexnum_engine::grid::{Coverage, Listing};
 use nexnum_engine::ids::{OfferId, ProviderId};
 
@@ -10,16 +11,23 @@ use super::Market;
 use super::last_terms::{self, RecentTerms};
 
 impl Market {
-    /// Writes the terms as they stand in the grid, if they have changed since the last call, or it is
-    /// the last one. It waits for the disk.
-    pub(crate) fn keep_terms(&self, is_last: bool) {
-        let Some(providers) = self.last_terms.to_write(is_last) else { return };
-        let rows = providers.into_iter().flat_map(|provider| {
-            let offers = self.read_model.directory().offers_of(provider).into_iter();
-            let rows = offers.filter_map(|(_, offer)| self.grid.listing(offer));
-            rows.map(move |row| (provider, row))
-        });
-        self.last_terms.write(self.clock.now(), rows);
+    /// Writes the terms as they stand in the grid, if they have changed since the last call. False if
+    /// it could not. It waits for the disk.
+    pub(crate) fn keep_terms(&self) -> bool {
+        let providers = self.last_terms.named();
+        // Without any there is nothing to lose.
+        if providers.is_empty() {
+            return true;
+        }
+        let rows = || {
+            providers.iter().copied().flat_map(|provider| {
+                let offers = self.read_model.directory().offers_of(provider).into_iter();
+                let rows = offers.filter_map(|(_, offer)| self.grid.listing(offer));
+                let naming = std::iter::once(last_terms::naming());
+                naming.chain(rows).map(move |row| (provider, row))
+            })
+        };
+        self.last_terms.write(self.clock.now(), rows)
     }
 
     /// Lets what recent orders cost stand in for the terms of providers that have lost them: without
@@ -34,7 +42,9 @@ impl Market {
         }
         for (provider, terms) in by_provider {
             let offers = self.read_model.directory().offers_of(provider);
-            if !self.last_terms.are_lost(provider, offers.len()) {
+            let is_driven =
+                self.read_model.directory().kind(provider) == Some(ProviderKind::Driven);
+            if !is_driven || !self.last_terms.are_lost(provider, offers.len()) {
                 continue;
             }
             let keys: BTreeMap<_, _> =

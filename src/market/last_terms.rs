@@ -2,38 +2,43 @@
 //! folder has them for the next start.
 //!
 //! Promises: the file is as a moment was that is about a minute old at most, or as the last stop was;
-//! one that is damaged, or speaks of offers that this ledger does not have, says nothing. A provider
-//! whose offers are known and whose terms are not has *lost* them: until its next list has been
-//! believed, what its recent orders cost stands in for them. Leaves to others: what becomes of a list
-//! whose provider has lost its terms.
+//! one that is damaged, or of another ledger, says nothing. A provider whose offers are known and that
+//! the file does not name has *lost* its terms: until a list of it is trusted, what its recent orders
+//! cost stands in for them. Leaves to others: which list is trusted.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use nexnum_engine::event::ProviderKind;
-use nexnum_engine::grid::{Coverage, Grid, Listing};
+use nexnum_engine::grid::{Coverage, Grid, Listing, PROVIDERS_MAX};
 use nexnum_engine::ids::{CarrierId, CountryId, OfferId, Product, ProviderId, ServiceId};
 use nexnum_engine::limits::OFFERS_MAX;
 use nexnum_engine::money::{COST_MAX, Micros};
 use nexnum_engine::state::State;
 use nexnum_engine::time::Time;
+use nexnum_storage::LedgerId;
 use parking_lot::Mutex;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 use crate::kept_file::KeptFile;
 
 /// The file's name in the data folder.
 const FILE: &str = "last-terms";
-/// The file: these bytes, the moment of writing (8 bytes, little-endian as all numbers in it), rows of
-/// [`ROW_LEN`], and the BLAKE3 hash of all before it. The last byte is the format's version.
+/// The file: these bytes, the ledger's id (16 bytes), the moment of writing (8 bytes, little-endian as
+/// all numbers in it), rows of [`ROW_LEN`], and the BLAKE3 hash of all before it. The last byte is the
+/// format's version.
 const MAGIC: [u8; 8] = *b"NXTERMS\x01";
-/// Offer (4 bytes), provider, country, service, carrier (2 each), stock (4), cost, price (8 each).
+/// Offer (4 bytes), provider, country, service, carrier (2 each), stock (4), cost, price (8 each). A
+/// row of offer 0 names its provider alone: of that one nothing is lost, whatever other rows say.
 const ROW_LEN: usize = 32;
 const HASH_LEN: usize = 32;
-const HEAD_LEN: usize = MAGIC.len() + 8;
+const ID_AT: usize = MAGIC.len();
+const TIME_AT: usize = ID_AT + 16;
+const HEAD_LEN: usize = TIME_AT + 8;
+/// A row of each offer and one of each provider.
+const ROWS_MAX: usize = OFFERS_MAX + PROVIDERS_MAX as usize;
 
 /// By provider: rows for the grid.
 pub type RowsByProvider = BTreeMap<ProviderId, Vec<Listing>>;
@@ -53,9 +58,10 @@ pub struct RecentTerms {
 #[derive(Debug)]
 pub struct LastTerms {
     file: KeptFile,
+    ledger: LedgerId,
     providers: Mutex<Providers>,
-    is_changed: AtomicBool,
-    write_wanted: Notify,
+    /// The hash of the rows that are in the file.
+    written: Mutex<Option<blake3::Hash>>,
     /// Whether the recent orders of those that have lost their terms have been looked at.
     looked: watch::Sender<bool>,
 }
@@ -64,46 +70,45 @@ pub struct LastTerms {
 struct Providers {
     /// Those that have not lost their terms.
     known: BTreeSet<ProviderId>,
-    /// Those whose terms are in the file, or will be soon.
-    written: BTreeSet<ProviderId>,
+    /// Those that the file names.
+    named: BTreeSet<ProviderId>,
 }
 
 impl LastTerms {
     /// The file of a data folder, and what it says of the driven offers of a state.
     #[must_use]
-    pub fn open(folder: &Path, state: &State) -> (Self, RowsByProvider) {
-        let read = match read(&folder.join(FILE)) {
+    pub fn open(folder: &Path, ledger: LedgerId, state: &State) -> (Self, RowsByProvider) {
+        let read = match read(&folder.join(FILE), ledger) {
             Ok((at, rows)) => {
-                tracing::debug!(
-                    at = at.0,
-                    offers = rows.len(),
-                    "the last terms of offers were read"
-                );
+                tracing::debug!(at = at.0, rows = rows.len(), "the last terms of offers were read");
                 rows
             }
             Err(error) => {
-                let is_new = error.kind() == io::ErrorKind::NotFound;
-                if !is_new {
+                if error.kind() != io::ErrorKind::NotFound {
                     tracing::warn!(%error, "the last terms of offers cannot be read");
                 }
                 Vec::new()
             }
         };
         let mut rows = RowsByProvider::new();
-        for (provider, row) in read.into_iter().filter(|(of, row)| is_sound(state, *of, row)) {
-            rows.entry(provider).or_default().push(row);
+        for (provider, row) in read {
+            if row.offer == OfferId(0) && is_driven(state, provider) {
+                rows.entry(provider).or_default();
+            } else if is_sound(state, provider, &row) {
+                rows.entry(provider).or_default().push(row);
+            }
         }
         for rows in rows.values_mut() {
             rows.sort_unstable_by_key(|row| row.offer);
             rows.dedup_by_key(|row| row.offer);
         }
-        let known: BTreeSet<_> = rows.keys().copied().collect();
-        let written = known.clone();
+        let named: BTreeSet<_> = rows.keys().copied().collect();
+        let known = named.clone();
         let terms = Self {
             file: KeptFile::new(folder, FILE),
-            providers: Mutex::new(Providers { known, written }),
-            is_changed: AtomicBool::new(false),
-            write_wanted: Notify::new(),
+            ledger,
+            providers: Mutex::new(Providers { known, named }),
+            written: Mutex::new(None),
             looked: watch::Sender::new(false),
         };
         (terms, rows)
@@ -119,46 +124,54 @@ impl LastTerms {
         !providers.known.contains(&provider)
     }
 
-    /// Notes that a list of a provider is in the grid. The first one is written soon.
-    pub(crate) fn have_come(&self, provider: ProviderId) {
-        self.is_changed.store(true, Ordering::Relaxed);
+    /// Notes that a list of a provider is trusted. True if the file does not name the provider yet:
+    /// it has to be written before the ledger learns of the offers.
+    pub(crate) fn trusts(&self, provider: ProviderId) -> bool {
         let mut providers = self.providers.lock();
         providers.known.insert(provider);
-        if providers.written.insert(provider) {
-            self.write_wanted.notify_one();
+        providers.named.insert(provider)
+    }
+
+    /// The providers that the file is to name.
+    pub(super) fn named(&self) -> BTreeSet<ProviderId> {
+        self.providers.lock().named.clone()
+    }
+
+    /// Writes terms as they are at a moment, unless they are in the file already; `rows` gives them.
+    /// False if it could not. It waits for the disk.
+    pub(super) fn write<I: Iterator<Item = (ProviderId, Listing)>>(
+        &self,
+        now: Time,
+        rows: impl Fn() -> I,
+    ) -> bool {
+        let mut written = self.written.lock();
+        if *written == Some(hash_of(rows())) {
+            return true;
         }
-    }
-
-    /// The providers whose terms are to be written; `None` if none have changed since the last call.
-    pub(super) fn to_write(&self, is_last: bool) -> Option<BTreeSet<ProviderId>> {
-        let is_changed = self.is_changed.swap(false, Ordering::Relaxed);
-        let written = self.providers.lock().written.clone();
-        // Without any there is nothing to lose.
-        ((is_changed || is_last) && !written.is_empty()).then_some(written)
-    }
-
-    /// Writes terms as they are at a moment. It waits for the disk.
-    pub(super) fn write(&self, now: Time, rows: impl Iterator<Item = (ProviderId, Listing)>) {
-        self.file.write_with(|file| {
+        let mut hash = None;
+        let is_written = self.file.write_with(|file| {
+            let mut of_rows = blake3::Hasher::new();
             let mut file = Hashed { file, hasher: blake3::Hasher::new() };
             file.put(&MAGIC)?;
+            file.put(&self.ledger.0)?;
             file.put(&now.0.to_le_bytes())?;
-            for (provider, row) in rows {
-                file.put(&encode(provider, &row))?;
+            for (provider, row) in rows() {
+                let row = encode(provider, &row);
+                of_rows.update(&row);
+                file.put(&row)?;
             }
-            let hash = file.hasher.finalize();
-            file.file.write_all(hash.as_bytes())
+            hash = Some(of_rows.finalize());
+            let whole = file.hasher.finalize();
+            file.file.write_all(whole.as_bytes())
         });
+        *written = hash.filter(|_| is_written);
+        is_written
     }
 
-    /// Waits until terms are there that have to be written at once.
-    pub(crate) async fn write_wanted(&self) {
-        self.write_wanted.notified().await;
-    }
-
-    /// Notes that recent orders stand in for lost terms, as far as there are any.
-    pub(crate) fn has_looked_at_orders(&self) {
-        self.looked.send_replace(true);
+    /// Says, once what this gives is dropped, that recent orders stand in for lost terms, as far as
+    /// there are any.
+    pub(crate) const fn looks_at_orders(&self) -> LooksAtOrders<'_> {
+        LooksAtOrders(&self.looked)
     }
 
     /// Waits until recent orders stand in for lost terms.
@@ -169,6 +182,30 @@ impl LastTerms {
     }
 }
 
+/// Until this is dropped, lists of providers that have lost their terms wait.
+#[derive(Debug)]
+pub(crate) struct LooksAtOrders<'a>(&'a watch::Sender<bool>);
+
+impl Drop for LooksAtOrders<'_> {
+    fn drop(&mut self) {
+        self.0.send_replace(true);
+    }
+}
+
+/// The row that names a provider.
+pub(super) fn naming() -> Listing {
+    let (offer, product, carrier) = (OfferId(0), Product::default(), CarrierId::ANY);
+    Listing { offer, product, carrier, cost: Micros::ZERO, price: Micros::ZERO, stock: 0 }
+}
+
+fn hash_of(rows: impl Iterator<Item = (ProviderId, Listing)>) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new();
+    for (provider, row) in rows {
+        hasher.update(&encode(provider, &row));
+    }
+    hasher.finalize()
+}
+
 /// Puts rows of the ledger's offers into the grid.
 ///
 /// # Panics
@@ -177,13 +214,16 @@ pub(super) fn publish(grid: &Grid, provider: ProviderId, rows: &[Listing], cover
     grid.publish(provider, rows, coverage).expect("the engine bounds offers alike");
 }
 
+fn is_driven(state: &State, provider: ProviderId) -> bool {
+    state.provider(provider).is_some_and(|of| of.kind == ProviderKind::Driven)
+}
+
 /// A row is of an offer that the state has, at terms that can be sold.
 fn is_sound(state: &State, provider: ProviderId, row: &Listing) -> bool {
     let offer = state.offer(row.offer);
-    let is_driven = |id| state.provider(id).is_some_and(|of| of.kind == ProviderKind::Driven);
     let is_known = offer.is_some_and(|offer| {
         let of_row = (provider, row.product, row.carrier);
-        (offer.provider, offer.product, offer.carrier) == of_row && is_driven(provider)
+        (offer.provider, offer.product, offer.carrier) == of_row && is_driven(state, provider)
     });
     let is_sold = row.price.is_positive() && row.price <= COST_MAX;
     is_known && is_sold && (Micros::ZERO..=row.price).contains(&row.cost)
@@ -218,30 +258,33 @@ fn decode(row: &[u8; ROW_LEN]) -> (ProviderId, Listing) {
     (ProviderId(half(4)), listing)
 }
 
-/// The moment of writing and the rows of a file that is whole.
-fn read(path: &Path) -> io::Result<(Time, Vec<(ProviderId, Listing)>)> {
-    let damaged = |what: &str| {
+/// The moment of writing and the rows of a file that is whole and of this ledger.
+fn read(path: &Path, ledger: LedgerId) -> io::Result<(Time, Vec<(ProviderId, Listing)>)> {
+    let unusable = |what: &str| {
         let path = path.display();
-        io::Error::new(io::ErrorKind::InvalidData, format!("{path} is damaged: {what}"))
+        io::Error::new(io::ErrorKind::InvalidData, format!("{path} is left aside: {what}"))
     };
-    let len_max = (HEAD_LEN + OFFERS_MAX * ROW_LEN + HASH_LEN) as u64;
+    let len_max = (HEAD_LEN + ROWS_MAX * ROW_LEN + HASH_LEN) as u64;
     let mut bytes = Vec::new();
     File::open(path)?.take(len_max + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > len_max || bytes.len() < HEAD_LEN + HASH_LEN {
-        return Err(damaged("its length"));
+        return Err(unusable("its length is none that it can have"));
     }
     let (covered, hash) = bytes.split_at(bytes.len() - HASH_LEN);
     if *blake3::hash(covered).as_bytes() != *hash {
-        return Err(damaged("its hash"));
+        return Err(unusable("its hash does not fit"));
     }
     let (head, rows) = covered.split_at(HEAD_LEN);
     if head[..MAGIC.len()] != MAGIC {
-        return Err(damaged("its format is another version's"));
+        return Err(unusable("its format is another version's"));
     }
-    let at = Time(u64::from_le_bytes(head[MAGIC.len()..].try_into().expect("8 bytes")));
+    if head[ID_AT..TIME_AT] != ledger.0 {
+        return Err(unusable("it is of another ledger"));
+    }
+    let at = Time(u64::from_le_bytes(head[TIME_AT..].try_into().expect("8 bytes")));
     let (rows, rest) = rows.as_chunks::<ROW_LEN>();
     if !rest.is_empty() {
-        return Err(damaged("a row is cut"));
+        return Err(unusable("a row is cut"));
     }
     Ok((at, rows.iter().map(decode).collect()))
 }

@@ -34,14 +34,6 @@ const ENTRIES_MAX: usize = 10_000;
 /// Offers whose terms are told: above it, new ones are left out.
 const OFFERS_MAX: usize = 100_000;
 
-/// An attempt to buy.
-#[derive(Clone, Copy, Debug)]
-struct Attempt {
-    offer: OfferId,
-    price: Micros,
-    provider: ProviderId,
-}
-
 /// A purchase that cost more than it was sold for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecentCharge {
@@ -87,7 +79,7 @@ pub struct Recent {
     /// The last terms that driven offers were bought at.
     pub terms: BTreeMap<OfferId, RecentTerms>,
     /// The last attempts of open orders.
-    attempts: BTreeMap<OrderId, Attempt>,
+    attempts: BTreeMap<OrderId, Terms>,
     /// Those that have ended here and not there, and when they did here.
     ending: BTreeMap<OrderId, (ProviderId, Time)>,
 }
@@ -146,25 +138,12 @@ impl Recent {
         match event {
             OrderEvent::OrderPlaced(Placement { order, terms, assignment: None, .. })
             | OrderEvent::AttemptStarted { order, terms, .. } => {
-                let Terms { offer, price, provider, cost } = *terms;
-                self.attempts.insert(order.id, Attempt { offer, price, provider });
-                if self.terms.len() < OFFERS_MAX || self.terms.contains_key(&offer) {
-                    self.terms.insert(offer, RecentTerms { provider, cost, price });
-                }
+                self.attempts.insert(order.id, *terms);
             }
             OrderEvent::NumberAssigned { order, cost, assignment, .. } => {
-                if let Some(Attempt { provider, .. }) = self.attempts.get(&order.id) {
-                    self.returning.remove(&(*provider, assignment.external_id.clone()));
-                }
-                let attempt = self.attempts.get(&order.id).filter(|attempt| *cost > attempt.price);
-                let has_room = self.overcharged.len() < ENTRIES_MAX;
-                if let Some(Attempt { offer, price, .. }) = attempt.filter(|_| has_room) {
-                    let new = RecentCharge { order: order.id, price: *price, cost: *cost, at };
-                    let charged = self.overcharged.entry(*offer).or_insert(new);
-                    if new.cost >= charged.cost {
-                        *charged = new;
-                    }
-                }
+                let Some(terms) = self.attempts.get(&order.id).copied() else { return };
+                self.returning.remove(&(terms.provider, assignment.external_id.clone()));
+                self.follow_purchase((order.id, at), terms, *cost);
             }
             OrderEvent::OrderFailed { order, .. } => drop(self.attempts.remove(&order.id)),
             OrderEvent::ActivationClosed { order, closing, .. } => {
@@ -184,6 +163,24 @@ impl Recent {
             | OrderEvent::MessageShown { .. }
             | OrderEvent::AnotherRequested { .. }
             | OrderEvent::NumberQuarantined { .. } => {}
+        }
+    }
+
+    /// Follows a purchase that was made at these terms and cost so much.
+    fn follow_purchase(&mut self, (order, at): (OrderId, Time), terms: Terms, charged: Micros) {
+        let Terms { offer, provider, price, cost } = terms;
+        if self.terms.len() < OFFERS_MAX || self.terms.contains_key(&offer) {
+            self.terms.insert(offer, RecentTerms { provider, cost, price });
+        }
+        if charged <= price {
+            // It was not charged above its price again.
+            self.overcharged.remove(&offer);
+        } else if self.overcharged.len() < ENTRIES_MAX {
+            let new = RecentCharge { order, price, cost: charged, at };
+            let known = self.overcharged.entry(offer).or_insert(new);
+            if new.cost >= known.cost {
+                *known = new;
+            }
         }
     }
 

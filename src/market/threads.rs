@@ -73,7 +73,7 @@ pub fn start(opened: Opened, sealing: Sealing, policy: Policy, snapshot_every: u
     let state = opened.engine.state();
     let catalog = Catalog::load();
     let (ids, read_model) = (public_ids(state), Arc::new(ReadModel::from_state(state)));
-    let (last_terms, rows) = LastTerms::open(opened.folder.path(), state);
+    let (last_terms, rows) = LastTerms::open(opened.folder.path(), opened.reader.id(), state);
     let (grid_follower, claims) = GridFollower::from_state(catalog, state, rows);
     let (attempts, ledger) = (Attempts::of(&opened.reader, state), opened.reader.clone());
     let under_way = UnderWay { claims, without_number: without_number(state), attempts, ledger };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use nexnum_driver::{ErrorKind, Op, ProviderError};
 use nexnum_engine::event::Terms;
-use nexnum_engine::ids::{OfferId, OrderId};
+use nexnum_engine::ids::{CarrierId, OfferId, OrderId, Product};
 use nexnum_engine::money::{COST_MAX, Micros};
 use nexnum_engine::pricing::sell_price;
 use nexnum_engine::reservation::Claim;
@@ -21,32 +21,22 @@ impl Orders {
     /// second before a kill follows from the ledger, some seconds later.
     pub(crate) fn remember_costs(&self) {
         for connected in self.providers.list() {
-            if !self.has_lost_terms(&connected) {
-                self.remember_kept_costs(&connected);
+            let kept = connected.kept_costs();
+            if !kept.is_empty() {
+                let offers = self.market.read_model.directory().offers_of(connected.id());
+                let keys: BTreeMap<_, _> = offers.into_iter().map(|(key, id)| (id, key)).collect();
+                for least in kept {
+                    self.remember_cost(&connected, keys.get(&least.offer), least);
+                }
             }
+            connected.tell_overcharges();
         }
     }
 
-    /// Remembers at which terms was bought lately, and for providers that have lost the terms of
-    /// their offers, what was kept of their costs: it is held against those.
+    /// Remembers at which terms was bought lately.
     pub(super) fn remember_terms(&self, recent: &Recent) {
-        let lost = self.providers.list().into_iter().filter(|it| self.has_lost_terms(it));
-        let lost: Vec<_> = lost.collect();
         self.market.stand_in(&recent.terms);
-        lost.iter().for_each(|connected| self.remember_kept_costs(connected));
         self.remember_charges(&recent.overcharged);
-        self.market.last_terms.has_looked_at_orders();
-    }
-
-    fn has_lost_terms(&self, connected: &Connected) -> bool {
-        let offers = self.market.read_model.directory().offers_of(connected.id());
-        self.market.last_terms.are_lost(connected.id(), offers.len())
-    }
-
-    fn remember_kept_costs(&self, connected: &Connected) {
-        let kept = connected.kept_costs().into_iter();
-        kept.for_each(|least| self.remember_cost(connected, least));
-        connected.tell_overcharges();
     }
 
     /// Remembers what the ledger tells of overcharges that became known after all else was kept:
@@ -59,7 +49,9 @@ impl Orders {
             };
             if *at > connected.costs_kept_until() {
                 let source = CostSource::Charged { order: *order, price: *price };
-                self.remember_cost(&connected, LeastCost { offer: *offer, cost: *cost, source });
+                let least = LeastCost { offer: *offer, cost: *cost, source };
+                let key = ask.map(|ask| (ask.product, ask.carrier));
+                self.remember_cost(&connected, key.as_ref(), least);
             }
         }
         for connected in self.providers.list() {
@@ -70,14 +62,19 @@ impl Orders {
 
     /// Remembers what an offer costs at least. One that was charged more than its list says, or
     /// refused at that, is out.
-    fn remember_cost(&self, connected: &Connected, least: LeastCost) {
+    fn remember_cost(
+        &self,
+        connected: &Connected,
+        key: Option<&(Product, CarrierId)>,
+        least: LeastCost,
+    ) {
         let (grid, now) = (&self.market.grid, self.market.clock.now());
-        let ask = grid.ask(least.offer).filter(|ask| ask.provider == connected.id());
-        let Some(ask) = ask.filter(|_| !connected.began_void()) else { return };
-        let key = (ask.product, ask.carrier);
+        let Some(key) = key.copied().filter(|_| !connected.began_void()) else { return };
+        // Without the last terms, nothing says that its list has caught up.
+        let listed = grid.ask(least.offer).map(|ask| ask.cost);
         match least.source {
             // Its list has said as much before the start.
-            CostSource::Charged { .. } if least.allows(ask.cost) => return,
+            CostSource::Charged { .. } if listed.is_some_and(|cost| least.allows(cost)) => return,
             CostSource::Charged { order, price } => {
                 let by = Overcharge { order, price, cost: least.cost };
                 connected.least_costs().charged((least.offer, key), by);
@@ -86,10 +83,19 @@ impl Orders {
                 connected.least_costs().restore(key, least);
             }
         }
-        // A price that was named is among the last terms; the next list is held against both.
-        let is_out = !matches!(least.source, CostSource::Named { .. });
-        if is_out && !least.allows(ask.cost) && least.is_believed(now) {
-            grid.exhaust(ask.offer);
+        if listed.is_none_or(|cost| least.allows(cost)) || !least.is_believed(now) {
+            return;
+        }
+        let price = sell_price(least.cost, connected.policy().margin);
+        match (least.source, price.filter(|price| *price <= COST_MAX)) {
+            // Named after the last terms were written.
+            (CostSource::Named { .. }, Some(price)) => {
+                let _listed = grid.reprice(least.offer, least.cost, price);
+            }
+            (CostSource::Named { .. }, None)
+            | (CostSource::Charged { .. } | CostSource::Refused { .. }, _) => {
+                grid.exhaust(least.offer);
+            }
         }
     }
 }

@@ -202,6 +202,8 @@ async fn remember_recent(orders: Arc<Orders>, ledger: Reader) {
             Recent::default()
         }
     };
+    // Also after a panic below: lists wait for this.
+    let _looks = orders.market.last_terms.looks_at_orders();
     // A reading that the stop has cut short tells of some alone, and no list is asked for any more.
     if !orders.market.stopping.is_raised() {
         orders.remember_settled(&recent);

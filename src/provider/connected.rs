@@ -21,6 +21,7 @@ use nexnum_engine::time::Time;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use super::accepted::AcceptedPrices;
 use super::client::ProviderClient;
 use super::consequence;
 use super::cost_basis::CostBases;
@@ -90,7 +91,8 @@ pub struct Health {
     /// Rows that could not be read, whose price is out of range, or that are beyond what
     /// one provider may bring in.
     pub misfits: usize,
-    /// Rows kept out because their price jumped, or the whole of a list that shrank.
+    /// Rows kept out because their price jumped, or the whole of a list that shrank, or that nothing
+    /// tells the costs of.
     pub quarantined: usize,
     /// Offers kept out because the provider charged more for them than they were sold for.
     pub overcharged: usize,
@@ -142,7 +144,7 @@ pub struct Connected {
     retired: AtomicBool,
     /// Purchases are refused, and the next try is not due.
     held: AtomicBool,
-    /// Offers that the ledger had stock of at the start.
+    /// Offers that had stock by the last terms, at the start.
     known: AtomicUsize,
     breaker: Mutex<Guarded>,
     health: Mutex<Health>,
@@ -156,8 +158,7 @@ pub struct Connected {
     began_void: bool,
     funds: Funds,
     sync_wanted: Notify,
-    /// The operator believes its next list, whatever it says.
-    is_accepted: AtomicBool,
+    accepted: AcceptedPrices,
     retirement: Notify,
 }
 
@@ -218,7 +219,7 @@ impl Connected {
             began_void: false,
             funds,
             sync_wanted: Notify::new(),
-            is_accepted: AtomicBool::new(false),
+            accepted: AcceptedPrices::default(),
             retirement: Notify::new(),
         }
     }
@@ -359,7 +360,7 @@ impl Connected {
         self.attention.report(AttentionKind::KeyMissing, self.name(), problem);
     }
 
-    /// As many of its offers as the ledger has stock of may be bought before its first list,
+    /// As many of its offers as have stock by the last terms may be bought before its first list,
     /// unless their costs are void.
     pub(crate) fn has_known(&self, offers: usize) {
         if offers > 0 && !self.costs_are_void() {
@@ -427,14 +428,14 @@ impl Connected {
     }
 
     /// Asks for a sync at once, and has its list believed, whatever it says.
-    pub fn accept_prices(&self) {
-        self.is_accepted.store(true, Ordering::Relaxed);
+    pub fn accept_prices(&self, now: Time) {
+        self.accepted.accept(now);
         self.sync_now();
     }
 
-    /// Whether the list that is taken in now is believed, whatever it says; the next one is not.
-    pub(crate) fn takes_accepted(&self) -> bool {
-        self.is_accepted.swap(false, Ordering::Relaxed)
+    /// Which list the operator has accepted.
+    pub(crate) const fn accepted(&self) -> &AcceptedPrices {
+        &self.accepted
     }
 
     pub(crate) async fn sync_wanted(&self) {

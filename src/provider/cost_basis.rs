@@ -1,4 +1,4 @@
-//! In which currency and at which rate the ledger's costs of each provider were reckoned, and which
+//! In which currency and at which rate the last costs of each provider were reckoned, and which
 //! currency its replies have named.
 //!
 //! Promises: after a change of currency or rate, the costs known from before are void until a list

@@ -5,6 +5,7 @@
 //! deadlines, bounds and rate limits; a [`connected::Connected`] is a provider with
 //! everything to talk to it.
 
+pub(crate) mod accepted;
 pub(crate) mod account;
 pub mod active;
 pub mod admission;

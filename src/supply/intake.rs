@@ -6,6 +6,7 @@
 //! its recent orders cost, and where there are none, held back until the operator accepts it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 use std::sync::Arc;
 
 use nexnum_driver::{Op, PriceList};
@@ -22,6 +23,7 @@ use super::price_list::{
 };
 use super::quarantine::{Fallen, KnownCost, Quarantine};
 use crate::market::Market;
+use crate::provider::accepted::Acceptance;
 use crate::provider::connected::{Connected, Failure};
 
 /// Rows of one command: some 100 µs of the engine's time.
@@ -118,12 +120,37 @@ impl Intake {
     ///
     /// # Errors
     /// Why the list changed nothing, or not all; what was committed before the error stands.
-    pub(crate) async fn take_in(&mut self, list: PriceList) -> Result<(), IntakeError> {
-        // 1. Rows of known products, from a list that is trusted.
-        let is_accepted = self.connected.takes_accepted();
-        if is_accepted {
-            self.quarantine = Quarantine::default();
+    pub(crate) async fn take_in(
+        &mut self,
+        list: PriceList,
+        accepted: Option<Acceptance>,
+    ) -> Result<(), IntakeError> {
+        let Some(acceptance) = accepted else { return self.take(list, false).await };
+        // What is accepted is held against nothing.
+        let before = mem::take(&mut self.quarantine);
+        let taken = self.take(list, true).await;
+        if taken.is_err() {
+            self.quarantine = before;
+        } else {
+            self.connected.accepted().taken_in(acceptance);
         }
+        taken
+    }
+
+    /// Waits until it is known what recent orders cost, if a list is to be held against that.
+    pub(crate) async fn ready(&self) {
+        if self.has_lost_terms() {
+            self.market.last_terms.orders_looked_at().await;
+        }
+    }
+
+    fn has_lost_terms(&self) -> bool {
+        let offers = self.market.read_model.directory().offers_of(self.connected.id());
+        self.market.last_terms.are_lost(self.connected.id(), offers.len())
+    }
+
+    async fn take(&mut self, list: PriceList, is_accepted: bool) -> Result<(), IntakeError> {
+        // 1. Rows of known products, from a list that is trusted.
         let rows = self.read(list).await?;
         // 2. Carriers get ids, rows get prices; jumps of a price are held back.
         let (carriers, nameless) = self.name_carriers(&rows).await?;
@@ -142,37 +169,27 @@ impl Intake {
         let now = self.market.clock.now();
         let caught_up = obtainable::correct(&mut rows, least, margin, now);
         let offers = self.market.read_model.directory().offers_of(connected.id());
-        let grid = Arc::clone(&self.market.grid);
-        let len = rows.len();
-        let is_lost = self.market.last_terms.are_lost(connected.id(), offers.len());
-        if is_lost {
-            self.market.last_terms.orders_looked_at().await;
+        let held = self.hold_back((&mut rows, &free), &offers, is_accepted)?;
+        // 3. The offers, then their terms. The file names the provider first: a start that finds offers
+        // and no terms takes those for lost.
+        let is_first = self.market.last_terms.trusts(connected.id());
+        if is_first {
+            self.keep_terms().await;
         }
-        // Costs in another currency, or at another rate, say nothing of these.
-        let is_new = connected.costs_are_void() || is_accepted;
-        let known = |key| known_cost(&grid, &offers, key).filter(|_| !is_new);
-        let is_vouched = is_new || rows.iter().any(|row| known(row.key).is_some());
-        if is_lost && !is_vouched && len > 0 {
-            connected.note(|health| health.quarantined = len);
-            return Err(IntakeError::Untrusted { why: Distrust::Unvouched { rows: len } });
-        }
-        let held = self.quarantine.hold_jumps(&mut rows, &free, known);
-        let held = held.map_err(|Fallen { fallen, of }| {
-            connected.note(|health| health.quarantined = len);
-            IntakeError::Untrusted { why: Distrust::Fallen { fallen, of } }
-        })?;
-        // 3. The offers first, then their terms.
         let (listed, refused) = self.record(&rows, offers).await?;
         let sold = listed.len();
         self.publish(listed).await?;
-        self.market.last_terms.have_come(connected.id());
-        obtainable::believe(&rows, least, caught_up);
+        // 4. What says that older costs are over is written after the new ones.
+        let is_news = is_first || connected.costs_are_void() || !caught_up.is_empty();
+        if !is_news || self.keep_terms().await {
+            obtainable::believe(&rows, least, caught_up);
+            connected.has_costs();
+        }
         obtainable::correct_grid(&self.market.grid, least, margin, self.market.clock.now());
         let in_stock = rows.iter().filter(|row| row.stock > 0);
         connected.funds().set_cheapest(in_stock.map(|row| row.cost).min());
-        connected.has_costs();
         connected.has_list();
-        // 4. What the operator sees of it.
+        // 5. What the operator sees of it.
         self.note_refused((nameless, refused));
         let now = self.market.clock.now();
         connected.note(|health| {
@@ -181,6 +198,38 @@ impl Intake {
             health.misfits += misfits + refused;
         });
         Ok(())
+    }
+
+    /// Takes out the rows whose costs have jumped; gives how many.
+    ///
+    /// # Errors
+    /// No row is to be believed.
+    fn hold_back(
+        &mut self,
+        (rows, free): (&mut Vec<Row>, &BTreeSet<Key>),
+        offers: &[(Key, OfferId)],
+        is_accepted: bool,
+    ) -> Result<usize, IntakeError> {
+        let (connected, grid, len) = (&self.connected, &self.market.grid, rows.len());
+        // Costs in another currency, or at another rate, say nothing of these.
+        let is_new = connected.costs_are_void() || is_accepted;
+        let known = |key| known_cost(grid, offers, key).filter(|_| !is_new);
+        let is_lost = self.market.last_terms.are_lost(connected.id(), offers.len());
+        if is_lost && !is_new && rows.iter().all(|row| known(row.key).is_none()) {
+            connected.note(|health| health.quarantined = len);
+            return Err(IntakeError::Untrusted { why: Distrust::Unvouched { rows: len } });
+        }
+        self.quarantine.hold_jumps(rows, free, known).map_err(|Fallen { fallen, of }| {
+            connected.note(|health| health.quarantined = len);
+            IntakeError::Untrusted { why: Distrust::Fallen { fallen, of } }
+        })
+    }
+
+    /// Writes the last terms; false if that failed.
+    async fn keep_terms(&self) -> bool {
+        let market = self.market.clone();
+        let written = tokio::task::spawn_blocking(move || market.keep_terms()).await;
+        written.unwrap_or(false)
     }
 
     /// The rows of known products, if the list is trusted.

@@ -183,13 +183,17 @@ impl Syncer {
 
     /// Tells the operator what a price list came to.
     fn report_list(&self, taken_in: Result<(), SyncError>) {
+        let every_s = self.connected.policy().sync_interval_ms / 1000;
+        let failed = |error: &SyncError| format!("{error}; it is asked for every {every_s} s");
         let (failed, quarantined) = match taken_in {
             Ok(()) => (None, None),
             Err(SyncError::Intake(error @ IntakeError::Untrusted { .. })) => (None, Some(error)),
-            Err(error) => (Some(error), None),
+            Err(ref error @ SyncError::Intake(_)) => (Some(failed(error)), None),
+            // What is held back still is.
+            Err(ref error @ SyncError::NoList(_)) => {
+                return self.report(AttentionKind::PriceListFailed, Some(failed(error)));
+            }
         };
-        let every_s = self.connected.policy().sync_interval_ms / 1000;
-        let failed = failed.map(|error| format!("{error}; it is asked for every {every_s} s"));
         self.report(AttentionKind::PriceListFailed, failed);
         let is_trusted = quarantined.is_none();
         let is_lost = |error: &IntakeError| {
@@ -216,6 +220,7 @@ impl Syncer {
 
     /// Fetches the price list and takes it in; what goes wrong is among the provider's failures.
     async fn take_list_in(&mut self) -> Result<(), SyncError> {
+        let accepted = self.connected.accepted().of_next(self.market.clock.now());
         let list = match self.connected.client().prices().await {
             Ok(list) => list,
             Err(error) => {
@@ -224,9 +229,10 @@ impl Syncer {
                 return Err(SyncError::NoList(error));
             }
         };
+        self.intake.ready().await;
         // Not closed while the workers run.
         let _permit = self.intakes.acquire().await;
-        let taken_in = self.intake.take_in(list).await;
+        let taken_in = self.intake.take_in(list, accepted).await;
         if let Err(error) = &taken_in {
             let (at, op, text) = (self.market.clock.now(), Op::Prices, error.to_string());
             self.connected.note_failure(Failure { at, op, order: None, text });

@@ -1,5 +1,4 @@
-//! The last terms of driven offers, written into the data folder each minute, soon after a provider's
-//! first list, and at the end.
+//! The last terms of driven offers, written into the data folder each minute and at the end.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +12,7 @@ use crate::supervisor::Beat;
 
 /// Between two writings.
 const EVERY: Duration = Duration::from_secs(60);
-/// Between two looks whether it is time for one.
+/// Between two looks whether it is time for one, and after one that failed.
 const LOOK: Duration = Duration::from_secs(10);
 
 /// Writes again and again, and once more when the workers stop.
@@ -21,18 +20,16 @@ pub(super) async fn run(market: Market, mut stop: watch::Receiver<bool>, beat: A
     let mut next = Instant::now() + EVERY;
     loop {
         beat.round();
-        let (stops, is_wanted) = tokio::select! {
-            stopped = stopped_within(&mut stop, LOOK) => (stopped, false),
-            () = market.last_terms.write_wanted() => (false, true),
-        };
-        if !stops && !is_wanted && Instant::now() < next {
+        let stops = stopped_within(&mut stop, LOOK).await;
+        if !stops && Instant::now() < next {
             continue;
         }
-        next = Instant::now() + EVERY;
         let writer = market.clone();
         // A panic in there ends this loop, which is restarted.
-        let written = tokio::task::spawn_blocking(move || writer.keep_terms(stops)).await;
-        written.expect("the last terms are written");
+        let written = tokio::task::spawn_blocking(move || writer.keep_terms()).await;
+        if written.expect("the last terms are written") {
+            next = Instant::now() + EVERY;
+        }
         if stops {
             return;
         }

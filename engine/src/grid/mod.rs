@@ -3,8 +3,8 @@
 //!
 //! Promises: reading takes no lock and never waits for a publish; a claim is one
 //! CAS on the offer's cell (see [`cell`]); a publish replaces a provider's offers
-//! one country at a time without forgetting claims in flight. The grid is rebuilt
-//! from the offers' last events after a restart: it persists nothing.
+//! one country at a time without forgetting claims in flight. The grid persists nothing:
+//! what it had of driven offers is written elsewhere now and then, and lost in part by a crash.
 //!
 //! Leaves to others: which asks serve an order, what a margin is, when a provider
 //! is closed.

@@ -52,7 +52,7 @@ impl Grid {
     }
 
     /// Gives a listed offer other terms and leaves its stock alone: own stock, whose units
-    /// come and go by themselves. `None` if it was never listed; the terms must be in range.
+    /// come and go by themselves, and an offer whose cost a refusal named. `None` if it was never listed; the terms must be in range.
     pub fn reprice(&self, offer: OfferId, cost: Micros, price: Micros) -> Option<()> {
         let _writer = self.writer();
         let (cell, place) = self.cell(offer)?;

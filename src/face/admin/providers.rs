@@ -137,23 +137,22 @@ pub(super) const ACCEPT_PRICES: Described = Described::new(
     "A price list is held back when most of its costs fell, when it shrank or lost its stock, and when \
      its prices cannot be held against anything: the terms of the last list are lost and no recent \
      order tells what an offer costs (`prices_lost`). The list that is read now is believed \
-     whatever it says, and sold by: look at the provider's prices before. Later lists are held \
-     against it as always.",
+     whatever it says, unless it is empty, and sold by: look at the provider's prices before. Where \
+     none comes within ten minutes, nothing is accepted any more. Later lists are held against it as \
+     always.",
 )
 .path(&[NAME])
 .problems(&[Code::ProviderDisabled]);
 
 pub(super) async fn accept_prices(
     state: Arc<State>,
-    _: Operator,
+    operator: Operator,
     call: Call,
 ) -> Result<Response, Problem> {
     let provider = enabled(&state, &call)?;
-    tracing::info!(
-        provider = provider.name(),
-        "its next price list is believed: the operator accepts it"
-    );
-    provider.accept_prices();
+    let (name, key) = (provider.name(), operator.key.0);
+    tracing::info!(provider = name, key, "the operator accepts its next price list");
+    provider.accept_prices(state.market.clock.now());
     Ok(reply::json(StatusCode::ACCEPTED, &SyncStarted { status: SyncStatus::Started }))
 }
 
@@ -267,8 +266,8 @@ struct Connection<'a> {
     /// Rows that could not be read, whose price is out of range, or that exceed the number of
     /// offers that one provider may have.
     misfits: usize,
-    /// Rows held back because their price changed too much, or all rows of a list that became
-    /// much shorter.
+    /// Rows held back because their price changed too much; or all rows of a list that became much
+    /// shorter, or that nothing tells the costs of.
     quarantined: usize,
     /// Offers that are not sold because the provider charged more for one of their numbers than
     /// the customer paid; they come back when their listed cost is as much.

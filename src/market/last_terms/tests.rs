@@ -8,6 +8,7 @@ use tempfile::TempDir;
 use super::*;
 
 const ONE: ProviderId = ProviderId(1);
+const LEDGER: LedgerId = LedgerId([7; 16]);
 
 fn product(service: u16) -> Product {
     Product { country: CountryId(1), service: ServiceId(service) }
@@ -38,7 +39,7 @@ fn row(offer: u32) -> Listing {
 
 /// The file as it is written with these rows.
 fn file(rows: &[(ProviderId, Listing)]) -> Vec<u8> {
-    let mut bytes = [&MAGIC[..], &9_u64.to_le_bytes()].concat();
+    let mut bytes = [&MAGIC[..], &LEDGER.0, &9_u64.to_le_bytes()].concat();
     rows.iter().for_each(|(provider, row)| bytes.extend(encode(*provider, row)));
     let hash = blake3::hash(&bytes);
     bytes.extend(hash.as_bytes());
@@ -47,7 +48,7 @@ fn file(rows: &[(ProviderId, Listing)]) -> Vec<u8> {
 
 fn opened(folder: &TempDir, bytes: &[u8]) -> (LastTerms, RowsByProvider) {
     fs::write(folder.path().join(FILE), bytes).unwrap();
-    LastTerms::open(folder.path(), &state())
+    LastTerms::open(folder.path(), LEDGER, &state())
 }
 
 #[test]
@@ -93,4 +94,40 @@ fn rows_that_the_ledger_does_not_bear_out_are_left_out() {
     ];
     let (_, rows) = opened(&folder, &file(&rows));
     assert_eq!(rows, RowsByProvider::from([(ONE, vec![row(2)])]));
+}
+
+#[test]
+fn a_file_of_another_ledger_says_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join(FILE), file(&[(ONE, row(1))])).unwrap();
+    let (terms, rows) = LastTerms::open(folder.path(), LedgerId([8; 16]), &state());
+    assert!(rows.is_empty() && terms.are_lost(ONE, 3));
+}
+
+#[test]
+fn a_provider_that_the_file_names_has_lost_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (own, unknown) = (ProviderId(2), ProviderId(3));
+    let bytes = file(&[(ONE, naming()), (own, naming()), (unknown, naming())]);
+    let (terms, rows) = opened(&folder, &bytes);
+    assert_eq!(rows, RowsByProvider::from([(ONE, Vec::new())]));
+    assert!(!terms.are_lost(ONE, 3) && !terms.trusts(ONE));
+    assert!(terms.are_lost(unknown, 1) && terms.trusts(unknown) && !terms.are_lost(unknown, 1));
+}
+
+#[test]
+fn what_is_written_is_read_and_written_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (terms, _) = LastTerms::open(folder.path(), LEDGER, &state());
+    let rows = || [(ONE, naming()), (ONE, row(2)), (ONE, row(1))].into_iter();
+    assert!(terms.write(Time(5), rows));
+    let (_, read) = LastTerms::open(folder.path(), LEDGER, &state());
+    assert_eq!(read, RowsByProvider::from([(ONE, vec![row(1), row(2)])]));
+    let path = folder.path().join(FILE);
+    fs::remove_file(&path).unwrap();
+    assert!(terms.write(Time(6), rows) && !path.exists(), "it is there already");
+    assert!(terms.write(Time(7), || std::iter::once((ONE, naming()))) && path.exists());
+    fs::remove_file(&path).unwrap();
+    folder.close().unwrap();
+    assert!(!terms.write(Time(8), rows), "there is no folder");
 }

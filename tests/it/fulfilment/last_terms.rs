@@ -83,7 +83,7 @@ async fn a_list_that_nothing_vouches_for_is_held_back_until_the_operator_accepts
     assert_eq!(rig.buy(None).await, Err(Refusal::NoNumbers { order: None }));
     let connected = rig.orders().providers.list().remove(0);
     assert!(!connected.figures().on_sale && connected.health().quarantined > 0);
-    connected.accept_prices();
+    connected.accept_prices(rig.orders().market.clock.now());
     synced(rig.orders()).await;
     until(|| rig.noticed(AttentionKind::PricesLost) == 0).await;
     assert_eq!(sold(&rig), Some((100_000, 5)));
@@ -96,5 +96,60 @@ async fn a_list_that_nothing_vouches_for_is_held_back_until_the_operator_accepts
     let rig = rig.close().await.open().await;
     until(|| rig.noticed(AttentionKind::PricesQuarantined) == 1).await;
     assert_eq!(rig.noticed(AttentionKind::PricesLost), 0);
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_offers_cost_at_least_is_known_where_the_last_terms_are_lost() {
+    let rig = Rig::start(&[(FIVESIM, 100_000)]).await;
+    assert!(rig.sandbox.pin(FIVESIM, product(), Micros(500_000), 5), "it is sold there");
+    let id = rig.buy(None).await.unwrap();
+    rig.order(id, received).await;
+    let closed = rig.close().await;
+    // Longer ago than the ledger is read for.
+    closed.advance_ms(8 * 24 * 60 * 60 * 1000);
+    closed.pin(100_000);
+    closed.lose_terms();
+    let rig = closed.open().await;
+    until(|| rig.noticed(AttentionKind::PricesLost) == 1).await;
+    let connected = rig.orders().providers.list().remove(0);
+    connected.accept_prices(rig.orders().market.clock.now());
+    synced(rig.orders()).await;
+    assert_eq!(sold(&rig), Some((100_000, 0)), "it was charged at five times that");
+    assert_eq!(connected.health().overcharged, 1);
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_without_prices_does_not_stand_for_what_was_lost() {
+    let closed = Rig::start(&[(HANDLER, 100_000)]).await.close().await;
+    closed.lose_terms();
+    let (priced, free) = (r#"cost = ["/cost", "/price"]"#, r#"cost = "=0""#);
+    closed.reword("handler", priced, free);
+    let rig = closed.open().await;
+    until(|| rig.noticed(AttentionKind::PricesLost) == 1).await;
+    let closed = rig.close().await;
+    closed.reword("handler", free, priced);
+    let rig = closed.open().await;
+    until(|| rig.noticed(AttentionKind::PricesLost) == 1).await;
+    assert_eq!(rig.buy(None).await, Err(Refusal::NoNumbers { order: None }));
+    rig.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_accepted_list_that_does_not_come_is_accepted_later() {
+    let closed = Rig::start(&[(FIVESIM, 100_000)]).await.close().await;
+    closed.lose_terms();
+    let rig = closed.open().await;
+    until(|| rig.noticed(AttentionKind::PricesLost) == 1).await;
+    rig.sandbox.faults(FIVESIM).set(FaultKind::ConnectionLost, 1.0);
+    let connected = rig.orders().providers.list().remove(0);
+    connected.accept_prices(rig.orders().market.clock.now());
+    until(|| rig.noticed(AttentionKind::PriceListFailed) == 1).await;
+    assert_eq!(rig.noticed(AttentionKind::PricesLost), 1, "it is held back still");
+    rig.sandbox.faults(FIVESIM).clear();
+    connected.sync_now();
+    synced(rig.orders()).await;
+    assert_eq!(sold(&rig), Some((100_000, 5)));
     rig.stop().await;
 }
