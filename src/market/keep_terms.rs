@@ -14,20 +14,11 @@ impl Market {
     /// Writes the terms as they stand in the grid, if they have changed since the last call. False if
     /// it could not. It waits for the disk.
     pub(crate) fn keep_terms(&self) -> bool {
-        let providers = self.last_terms.named();
-        // Without any there is nothing to lose.
-        if providers.is_empty() {
-            return true;
-        }
-        let rows = || {
-            providers.iter().copied().flat_map(|provider| {
-                let offers = self.read_model.directory().offers_of(provider).into_iter();
-                let rows = offers.filter_map(|(_, offer)| self.grid.listing(offer));
-                let naming = std::iter::once(last_terms::naming());
-                naming.chain(rows).map(move |row| (provider, row))
-            })
+        let rows_of = |provider| {
+            let offers = self.read_model.directory().offers_of(provider).into_iter();
+            offers.filter_map(|(_, offer)| self.grid.listing(offer))
         };
-        self.last_terms.write(self.clock.now(), rows)
+        self.last_terms.write(self.clock.now(), rows_of)
     }
 
     /// Lets what recent orders cost stand in for the terms of providers that have lost them: without

@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::iter;
 use std::path::Path;
 
 use nexnum_engine::event::ProviderKind;
@@ -124,27 +125,33 @@ impl LastTerms {
         !providers.known.contains(&provider)
     }
 
-    /// Notes that a list of a provider is trusted. True if the file does not name the provider yet:
-    /// it has to be written before the ledger learns of the offers.
+    /// Notes that a list of a provider is trusted. True if the file does not name the provider yet.
     pub(crate) fn trusts(&self, provider: ProviderId) -> bool {
         let mut providers = self.providers.lock();
         providers.known.insert(provider);
         providers.named.insert(provider)
     }
 
-    /// The providers that the file is to name.
-    pub(super) fn named(&self) -> BTreeSet<ProviderId> {
-        self.providers.lock().named.clone()
-    }
-
-    /// Writes terms as they are at a moment, unless they are in the file already; `rows` gives them.
-    /// False if it could not. It waits for the disk.
-    pub(super) fn write<I: Iterator<Item = (ProviderId, Listing)>>(
+    /// Writes terms as they are at a moment, unless they are in the file already; `rows` gives those of
+    /// a provider. False if it could not. It waits for the disk.
+    pub(super) fn write<I: Iterator<Item = Listing>>(
         &self,
         now: Time,
-        rows: impl Fn() -> I,
+        rows_of: impl Fn(ProviderId) -> I,
     ) -> bool {
         let mut written = self.written.lock();
+        // Not before: of two writers, the later one knows all.
+        let providers = self.providers.lock().named.clone();
+        // Without any there is nothing to lose.
+        if providers.is_empty() {
+            return true;
+        }
+        let rows = || {
+            providers.iter().flat_map(|provider| {
+                let rows = iter::once(naming()).chain(rows_of(*provider));
+                rows.map(|row| (*provider, row))
+            })
+        };
         if *written == Some(hash_of(rows())) {
             return true;
         }
@@ -193,7 +200,7 @@ impl Drop for LooksAtOrders<'_> {
 }
 
 /// The row that names a provider.
-pub(super) fn naming() -> Listing {
+fn naming() -> Listing {
     let (offer, product, carrier) = (OfferId(0), Product::default(), CarrierId::ANY);
     Listing { offer, product, carrier, cost: Micros::ZERO, price: Micros::ZERO, stock: 0 }
 }

@@ -173,8 +173,11 @@ impl Recent {
             self.terms.insert(offer, RecentTerms { provider, cost, price });
         }
         if charged <= price {
-            // It was not charged above its price again.
-            self.overcharged.remove(&offer);
+            // Its list had caught up by then.
+            let has_caught_up = |known: &RecentCharge| cost >= known.cost;
+            if self.overcharged.get(&offer).is_some_and(has_caught_up) {
+                self.overcharged.remove(&offer);
+            }
         } else if self.overcharged.len() < ENTRIES_MAX {
             let new = RecentCharge { order, price, cost: charged, at };
             let known = self.overcharged.entry(offer).or_insert(new);

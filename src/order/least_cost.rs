@@ -21,55 +21,53 @@ impl Orders {
     /// second before a kill follows from the ledger, some seconds later.
     pub(crate) fn remember_costs(&self) {
         for connected in self.providers.list() {
-            let kept = connected.kept_costs();
-            if !kept.is_empty() {
-                let offers = self.market.read_model.directory().offers_of(connected.id());
-                let keys: BTreeMap<_, _> = offers.into_iter().map(|(key, id)| (id, key)).collect();
-                for least in kept {
-                    self.remember_cost(&connected, keys.get(&least.offer), least);
-                }
-            }
+            self.remember_costs_of(&connected, &connected.kept_costs());
             connected.tell_overcharges();
         }
     }
 
-    /// Remembers at which terms was bought lately.
+    /// Remembers at which terms was bought lately, and what the ledger tells of overcharges that became
+    /// known after all else was kept.
     pub(super) fn remember_terms(&self, recent: &Recent) {
         self.market.stand_in(&recent.terms);
-        self.remember_charges(&recent.overcharged);
-    }
-
-    /// Remembers what the ledger tells of overcharges that became known after all else was kept:
-    /// of the others those are over that were not kept.
-    fn remember_charges(&self, charges: &BTreeMap<OfferId, RecentCharge>) {
-        for (offer, RecentCharge { order, price, cost, at }) in charges {
-            let ask = self.market.grid.ask(*offer);
-            let Some(connected) = ask.and_then(|ask| self.providers.get(ask.provider)) else {
-                continue;
-            };
-            if *at > connected.costs_kept_until() {
-                let source = CostSource::Charged { order: *order, price: *price };
-                let least = LeastCost { offer: *offer, cost: *cost, source };
-                let key = ask.map(|ask| (ask.product, ask.carrier));
-                self.remember_cost(&connected, key.as_ref(), least);
-            }
-        }
         for connected in self.providers.list() {
+            let is_of_it = |offer: &OfferId| {
+                recent.terms.get(offer).is_some_and(|terms| terms.provider == connected.id())
+            };
+            // Of the others those are over that were not kept.
+            let is_news = |charge: &RecentCharge| charge.at > connected.costs_kept_until();
+            let charges = recent.overcharged.iter();
+            let charges = charges.filter(|(offer, charge)| is_of_it(offer) && is_news(charge));
+            let least = |(offer, charge): (&OfferId, &RecentCharge)| {
+                let RecentCharge { order, price, cost, at: _ } = *charge;
+                LeastCost { offer: *offer, cost, source: CostSource::Charged { order, price } }
+            };
+            self.remember_costs_of(&connected, &charges.map(least).collect::<Vec<_>>());
             connected.tell_overcharges();
             connected.least_costs().keep_anew();
         }
     }
 
+    fn remember_costs_of(&self, connected: &Connected, known: &[LeastCost]) {
+        if known.is_empty() {
+            return;
+        }
+        let offers = self.market.read_model.directory().offers_of(connected.id());
+        let keys: BTreeMap<_, _> = offers.into_iter().map(|(key, offer)| (offer, key)).collect();
+        for least in known {
+            if let Some(key) = keys.get(&least.offer) {
+                self.remember_cost(connected, *key, *least);
+            }
+        }
+    }
+
     /// Remembers what an offer costs at least. One that was charged more than its list says, or
     /// refused at that, is out.
-    fn remember_cost(
-        &self,
-        connected: &Connected,
-        key: Option<&(Product, CarrierId)>,
-        least: LeastCost,
-    ) {
+    fn remember_cost(&self, connected: &Connected, key: (Product, CarrierId), least: LeastCost) {
         let (grid, now) = (&self.market.grid, self.market.clock.now());
-        let Some(key) = key.copied().filter(|_| !connected.began_void()) else { return };
+        if connected.began_void() {
+            return;
+        }
         // Without the last terms, nothing says that its list has caught up.
         let listed = grid.ask(least.offer).map(|ask| ask.cost);
         match least.source {

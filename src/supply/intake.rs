@@ -43,6 +43,9 @@ pub(crate) enum IntakeError {
     /// The engine was too busy for long, or has stopped.
     #[error("the engine did not take the rows: {0}")]
     NotTaken(String),
+    /// The data folder does not take the file that would keep the terms.
+    #[error("the file of the last terms cannot be written, see the log: is the disk full?")]
+    NotKept,
     /// The rows do not fit the grid.
     #[error("the grid refused the rows: {0}")]
     Grid(#[from] nexnum_engine::grid::PublishError),
@@ -170,15 +173,15 @@ impl Intake {
         let caught_up = obtainable::correct(&mut rows, least, margin, now);
         let offers = self.market.read_model.directory().offers_of(connected.id());
         let held = self.hold_back((&mut rows, &free), &offers, is_accepted)?;
-        // 3. The offers, then their terms. The file names the provider first: a start that finds offers
-        // and no terms takes those for lost.
-        let is_first = self.market.last_terms.trusts(connected.id());
-        if is_first {
-            self.keep_terms().await;
+        // 3. The offers, then their terms. The file names a new provider first: a start that finds
+        // offers and no terms takes those for lost.
+        if offers.is_empty() && self.market.last_terms.trusts(connected.id()) {
+            self.keep_terms().await.then_some(()).ok_or(IntakeError::NotKept)?;
         }
         let (listed, refused) = self.record(&rows, offers).await?;
         let sold = listed.len();
         self.publish(listed).await?;
+        let is_first = self.market.last_terms.trusts(connected.id());
         // 4. What says that older costs are over is written after the new ones.
         let is_news = is_first || connected.costs_are_void() || !caught_up.is_empty();
         if !is_news || self.keep_terms().await {

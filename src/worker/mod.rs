@@ -139,5 +139,8 @@ impl Workers {
         let _cut = tokio::time::timeout(grace, ended).await;
         self.orders.tasks.abort().await;
         loops.shutdown().await;
+        // What was bought and listed meanwhile is among the last terms.
+        let market = self.orders.market.clone();
+        let _logged = tokio::task::spawn_blocking(move || market.keep_terms()).await;
     }
 }

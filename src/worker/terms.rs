@@ -1,4 +1,5 @@
-//! The last terms of driven offers, written into the data folder each minute and at the end.
+//! The last terms of driven offers, written into the data folder each minute. The
+//! workers' stop writes them once more.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,13 +16,15 @@ const EVERY: Duration = Duration::from_secs(60);
 /// Between two looks whether it is time for one, and after one that failed.
 const LOOK: Duration = Duration::from_secs(10);
 
-/// Writes again and again, and once more when the workers stop.
+/// Writes again and again.
 pub(super) async fn run(market: Market, mut stop: watch::Receiver<bool>, beat: Arc<Beat>) {
     let mut next = Instant::now() + EVERY;
     loop {
         beat.round();
-        let stops = stopped_within(&mut stop, LOOK).await;
-        if !stops && Instant::now() < next {
+        if stopped_within(&mut stop, LOOK).await {
+            return;
+        }
+        if Instant::now() < next {
             continue;
         }
         let writer = market.clone();
@@ -29,9 +32,6 @@ pub(super) async fn run(market: Market, mut stop: watch::Receiver<bool>, beat: A
         let written = tokio::task::spawn_blocking(move || writer.keep_terms()).await;
         if written.expect("the last terms are written") {
             next = Instant::now() + EVERY;
-        }
-        if stops {
-            return;
         }
     }
 }
