@@ -47,8 +47,9 @@ enum Action {
         #[arg(value_parser = values::provider_name)]
         name: String,
     },
-    /// Fetch a provider's price list now and believe it, whatever it says, unless it is empty: for a list that is held
-    /// back (`prices_lost`, `price_list_quarantined`) and whose prices were looked at.
+    /// Fetch a provider's price list now and believe it, whatever it says, unless it is empty: for a
+    /// list that is held back (`prices_lost`, `price_list_quarantined`) and whose prices were looked
+    /// at.
     AcceptPrices {
         /// The provider's name in the configuration.
         #[arg(value_parser = values::provider_name)]

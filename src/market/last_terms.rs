@@ -132,8 +132,8 @@ impl LastTerms {
         providers.named.insert(provider)
     }
 
-    /// Writes terms as they are at a moment, unless they are in the file already; `rows` gives those of
-    /// a provider. False if it could not. It waits for the disk.
+    /// Writes terms as they are at a moment, unless they are in the file already; `rows_of` gives those
+    /// of a provider. False if it could not. It waits for the disk.
     pub(super) fn write<I: Iterator<Item = Listing>>(
         &self,
         now: Time,

@@ -175,13 +175,14 @@ impl Intake {
         let held = self.hold_back((&mut rows, &free), &offers, is_accepted)?;
         // 3. The offers, then their terms. The file names a new provider first: a start that finds
         // offers and no terms takes those for lost.
-        if offers.is_empty() && self.market.last_terms.trusts(connected.id()) {
+        let is_new = offers.is_empty();
+        if is_new && self.market.last_terms.trusts(connected.id()) {
             self.keep_terms().await.then_some(()).ok_or(IntakeError::NotKept)?;
         }
         let (listed, refused) = self.record(&rows, offers).await?;
         let sold = listed.len();
         self.publish(listed).await?;
-        let is_first = self.market.last_terms.trusts(connected.id());
+        let is_first = self.market.last_terms.trusts(connected.id()) || is_new;
         // 4. What says that older costs are over is written after the new ones.
         let is_news = is_first || connected.costs_are_void() || !caught_up.is_empty();
         if !is_news || self.keep_terms().await {

@@ -38,10 +38,9 @@ use crate::supervisor::Beat;
 /// thread and the engine busy.
 const INTAKES_MAX: usize = 2;
 
-/// The running workers: one poller, one look at what is in doubt for long, one that closes days, one that writes the
-/// last terms, and for each
-/// connected provider a syncer, a reconciler and what ends activations there. A loop that
-/// panics is restarted.
+/// The running workers: one poller, one look at what is in doubt for long, one that closes days, one
+/// that writes the last terms, and for each connected provider a syncer, a reconciler and what ends
+/// activations there. A loop that panics is restarted.
 #[derive(Debug)]
 pub struct Workers {
     orders: Arc<Orders>,
