@@ -209,7 +209,10 @@ fn serve_refuses_a_lost_key_and_takes_the_operator_s_word() {
     serves(serve(temp.path(), &["--accept-missing-key", &handle]));
     serves(serve(temp.path(), &[]));
     assert_eq!(lost(temp.path()), [LIVING[0]]);
-    assert_eq!(keys(&folder).list().unwrap().handles, LIVING[1..]);
+    // A server also makes the key of the next day shortly before midnight.
+    let files = keys(&folder).list().unwrap().handles;
+    assert!(!files.contains(&LIVING[0]), "{files:?}");
+    assert!(LIVING[1..].iter().all(|handle| files.contains(handle)), "{files:?}");
 }
 
 #[test]
