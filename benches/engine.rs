@@ -20,9 +20,10 @@ use nexnum_engine::event::{
 };
 use nexnum_engine::group::{Groups, Head, Idempotency};
 use nexnum_engine::ids::{
-    AccountId, CarrierId, CountryId, OfferId, OrderId, Product, ProviderId, ServiceId, Token,
+    AccountId, CountryId, OfferId, OrderId, Product, ProviderId, ServiceId, Token, VariantId,
 };
 use nexnum_engine::money::Micros;
+use nexnum_engine::product::OfferKey;
 use nexnum_engine::time::Time;
 
 #[path = "../engine/tests/common/sealed.rs"]
@@ -81,7 +82,8 @@ impl Market {
             }));
         }
         for id in 1..=OFFERS {
-            let (provider, offers) = (ProviderId(1), vec![(product(id), CarrierId::ANY)]);
+            let (provider, offers) =
+                (ProviderId(1), vec![OfferKey::of(product(id), VariantId::ANY)]);
             market.must(&make_load_key(OfferId(id)));
             market.must(&Command::ListOffers(ListOffers { provider, offers }));
             for first in (0..numbers).step_by(NUMBERS_PER_LOAD as usize) {
@@ -118,7 +120,7 @@ impl Market {
         Command::PlaceOrder(PlaceOrder {
             account: AccountId(self.placed.wrapping_mul(7_919) % ACCOUNTS + 1),
             product: product(offer),
-            carrier: CarrierId::ANY,
+            variant: VariantId::ANY,
             limit: Micros(500_000),
             terms: Terms {
                 offer: OfferId(offer),
@@ -155,7 +157,7 @@ fn digest(n: u32) -> u128 {
 }
 
 fn product(offer: u32) -> Product {
-    Product { country: CountryId(6), service: ServiceId(offer as u16) }
+    Product::activation(CountryId(6), ServiceId(offer as u16))
 }
 
 fn place_and_deliver(c: &mut Criterion) {

@@ -110,7 +110,7 @@ fn main() -> ExitCode {
         let catalog = Catalog::load();
         let country = catalog.find_country("ID").expect("it is listed");
         let service = catalog.find_service("telegram").expect("it is listed");
-        let product = Product { country, service };
+        let product = Product::activation(country, service);
         assert!(sandbox.pin(HANDLER, product, Micros(100_000), u32::MAX), "it is sold there");
         let made = folder::init(&dir.path().join("market")).expect("the folder is new");
         let admin = made.admin_key.reveal().to_owned();

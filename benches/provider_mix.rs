@@ -196,7 +196,7 @@ async fn watch_ages(running: &Running, end: Instant) -> Oldest {
 fn product() -> Product {
     let catalog = Catalog::load();
     let (country, service) = (catalog.find_country("ID"), catalog.find_service("telegram"));
-    Product { country: country.expect("it is listed"), service: service.expect("it is listed") }
+    Product::activation(country.expect("it is listed"), service.expect("it is listed"))
 }
 
 async fn start(driver: &str, dir: &std::path::Path) -> (Sandbox, Running, String) {

@@ -21,9 +21,10 @@ use nexnum_engine::event::{
 };
 use nexnum_engine::group::{Groups, Head, Idempotency};
 use nexnum_engine::ids::{
-    AccountId, CarrierId, CountryId, OfferId, OrderId, Product, ProviderId, Seq, ServiceId, Token,
+    AccountId, CountryId, OfferId, OrderId, Product, ProviderId, Seq, ServiceId, Token, VariantId,
 };
 use nexnum_engine::money::Micros;
+use nexnum_engine::product::OfferKey;
 use nexnum_engine::time::Time;
 use nexnum_storage::{Ledger, LedgerId, Payload, RedbLedger, Salt, StorageError};
 
@@ -112,7 +113,8 @@ impl Writer {
             }));
         }
         for id in 1..=OFFERS {
-            let (provider, offers) = (ProviderId(1), vec![(product(id), CarrierId::ANY)]);
+            let (provider, offers) =
+                (ProviderId(1), vec![OfferKey::of(product(id), VariantId::ANY)]);
             self.execute(&make_load_key(OfferId(id)));
             self.execute(&Command::ListOffers(ListOffers { provider, offers }));
             let numbers = loaded(OfferId(id), (0..NUMBERS_PER_OFFER).map(Token));
@@ -132,7 +134,7 @@ impl Writer {
         self.execute(&Command::PlaceOrder(PlaceOrder {
             account: AccountId(number.wrapping_mul(7_919) % ACCOUNTS + 1),
             product: product(offer),
-            carrier: CarrierId::ANY,
+            variant: VariantId::ANY,
             limit: Micros(500_000),
             terms: Terms {
                 offer: OfferId(offer),
@@ -193,5 +195,5 @@ fn digest(n: u32) -> u128 {
 }
 
 fn product(offer: u32) -> Product {
-    Product { country: CountryId(6), service: ServiceId(offer as u16) }
+    Product::activation(CountryId(6), ServiceId(offer as u16))
 }

@@ -15,7 +15,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use market::Random;
 use nexnum_engine::grid::Grid;
 use nexnum_engine::grid::cell::{Cell, CellTerms, Place, Spare};
-use nexnum_engine::ids::{CarrierId, OfferId, Product, ProviderId};
+use nexnum_engine::ids::{OfferId, Product, ProviderId, VariantId};
 use nexnum_engine::money::{AMOUNT_MAX, Micros};
 
 fn reserve(criterion: &mut Criterion) {
@@ -50,7 +50,7 @@ fn reserve(criterion: &mut Criterion) {
 /// A million listed cells, no grid around them.
 fn cells() -> Vec<Cell> {
     let place =
-        Place { product: Product::default(), provider: ProviderId(1), carrier: CarrierId::ANY };
+        Place { product: Product::default(), provider: ProviderId(1), variant: VariantId::ANY };
     let listed = |_| {
         let cell = Cell::default();
         cell.list(place, CellTerms { cost: Micros(1), price: Micros(2) }, 1_000);

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use nexnum_engine::grid::{Coverage, Grid, Listing};
-use nexnum_engine::ids::{CarrierId, CountryId, OfferId, Product, ProviderId, ServiceId};
+use nexnum_engine::ids::{CountryId, OfferId, Product, ProviderId, ServiceId, VariantId};
 use nexnum_engine::money::Micros;
 
 pub(crate) const OFFERS: u32 = 1_000_000;
@@ -27,10 +27,10 @@ impl Random {
     pub(crate) fn product(&mut self) -> Product {
         // A fifth of the products take four fifths of the offers and of the reads.
         let country = if self.below(5) > 0 { COUNTRIES / 5 } else { COUNTRIES };
-        Product {
-            country: CountryId(self.below(country.into()) as u16),
-            service: ServiceId(self.below(SERVICES.into()) as u16),
-        }
+        Product::activation(
+            CountryId(self.below(country.into()) as u16),
+            ServiceId(self.below(SERVICES.into()) as u16),
+        )
     }
 }
 
@@ -43,7 +43,7 @@ pub(crate) fn of_a_million_offers() -> (Arc<Grid>, Vec<Listing>) {
         let row = Listing {
             offer: OfferId(offer),
             product: random.product(),
-            carrier: CarrierId(random.below(4) as u16),
+            variant: VariantId(random.below(4) as u16),
             cost,
             price: Micros(cost.0 * 6 / 5),
             stock: 1 + random.below(10_000),

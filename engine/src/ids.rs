@@ -1,7 +1,7 @@
 //! Identifiers: dense integers from the engine's own counters, one type each.
 //!
 //! Zero is never an identifier of something that lives, so that a table may
-//! start at 1; the catalogue's rows and `CarrierId::ANY` are the exceptions.
+//! start at 1; the catalogue's rows, `VariantId::ANY` and `SourceId::ANY` are the exceptions.
 
 use std::fmt;
 
@@ -34,8 +34,10 @@ ids! {
     CountryId(u16);
     /// A service: the row in the catalogue, from 0.
     ServiceId(u16);
-    /// A mobile operator's name as providers print it, interned; 0 is "any".
-    CarrierId(u16);
+    /// What narrows a product, such as its carrier, interned; 0 is "any".
+    VariantId(u16);
+    /// A provider's upstream source, such as one of its pools or partners, interned; 0 is "any".
+    SourceId(u16);
     /// One provider's standing terms for a product.
     OfferId(u32);
     /// A way by which money comes in and goes out: a bank account, a card processor, a coin.
@@ -57,18 +59,42 @@ ids! {
     TransactionId(u64);
 }
 
-impl CarrierId {
-    /// No carrier named: whichever the provider gives.
+impl VariantId {
+    /// Nothing asked for: whichever the provider gives.
     pub const ANY: Self = Self(0);
 }
 
-/// What is sold: a country and a service. The carrier, where one is named, narrows it.
+impl SourceId {
+    /// None named: the provider has one, or chooses.
+    pub const ANY: Self = Self(0);
+}
+
+/// As what a number is sold. An open set: others come with their features, and are products of their
+/// own beside this one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ProductKind {
+    /// For one service, and for the minutes in which its code comes by SMS.
+    #[default]
+    Activation,
+}
+
+/// What is sold: a country, a service and a kind. A variant narrows it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Product {
     /// Where the number is from.
     pub country: CountryId,
     /// Whose messages it receives.
     pub service: ServiceId,
+    /// As what it is sold.
+    pub kind: ProductKind,
+}
+
+impl Product {
+    /// An activation.
+    #[must_use]
+    pub const fn activation(country: CountryId, service: ServiceId) -> Self {
+        Self { country, service, kind: ProductKind::Activation }
+    }
 }
 
 /// What stands for a phone number where numbers are told apart: 64 bits that nothing but a key can

@@ -26,6 +26,7 @@ pub mod money;
 pub mod order;
 pub mod policy;
 pub mod pricing;
+pub mod product;
 pub mod reject;
 pub mod replies;
 pub mod reservation;

@@ -1,7 +1,7 @@
 //! An order and what the engine keeps of it until it is retired to history.
 
 use crate::activation::{ActivationState, Assignment, Message};
-use crate::ids::{AccountId, CarrierId, OfferId, OrderId, OrderNumber, Product, ProviderId, Seq};
+use crate::ids::{AccountId, OfferId, OrderId, OrderNumber, Product, ProviderId, Seq, VariantId};
 use crate::money::Micros;
 use crate::sealed::SealedValue;
 use crate::time::Time;
@@ -88,8 +88,8 @@ pub struct Order {
     pub number: OrderNumber,
     /// What was ordered.
     pub product: Product,
-    /// The carrier asked for, or `ANY`.
-    pub carrier: CarrierId,
+    /// The variant asked for, or `ANY`.
+    pub variant: VariantId,
     /// The most the buyer pays: the max price, or the first quote.
     pub limit: Micros,
     /// What is in escrow, or was captured or refunded.

@@ -9,8 +9,9 @@ use std::{error, fmt};
 
 use crate::grid::Grid;
 use crate::grid::cell::{Cell, CellRefusal, CellTerms, Place};
-use crate::ids::{CarrierId, OfferId, Product, ProviderId};
+use crate::ids::{OfferId, Product, ProviderId, VariantId};
 use crate::money::Micros;
+use crate::product::OfferKey;
 
 /// Why an offer gave no unit; nothing is claimed then. In the order in which they are found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,10 +82,16 @@ impl Claim {
         self.place.provider
     }
 
-    /// The carrier, or [`CarrierId::ANY`].
+    /// The variant, or [`VariantId::ANY`].
     #[must_use]
-    pub const fn carrier(&self) -> CarrierId {
-        self.place.carrier
+    pub const fn variant(&self) -> VariantId {
+        self.place.variant
+    }
+
+    /// What its offer is for. The grid knows no sources and no steps yet.
+    #[must_use]
+    pub const fn key(&self) -> OfferKey {
+        OfferKey::of(self.place.product, self.place.variant)
     }
 
     /// What the buyer pays: the price at the instant of the claim.

@@ -22,11 +22,12 @@ use crate::callbacks::Callbacks;
 use crate::event::{ClosedDay, Epoch, LedgerTerms, ProviderKind, ProviderWord};
 use crate::holders::NumberHolders;
 use crate::ids::{
-    AccountId, CarrierId, KeyId, LoadId, OfferId, OrderId, Product, ProviderId, RailId, Seq, Token,
+    AccountId, KeyId, LoadId, OfferId, OrderId, ProviderId, RailId, Seq, Token, VariantId,
 };
 use crate::limits::{CLOSED_KEPT_MS, LAST_LOOK_MS, REPLIES_KEPT_MS};
 use crate::money::Micros;
 use crate::order::{Order, OrderRef};
+use crate::product::{OfferKey, Variant};
 use crate::replies::{Replies, StoredReply};
 use crate::seal_keys::SealKeys;
 use crate::table::{Aged, Table};
@@ -52,11 +53,11 @@ pub struct State {
     /// Every payment by its rail and the digest of its reference.
     pub(crate) payments: BTreeMap<(RailId, u128), Paid>,
     pub(crate) providers: Table<ProviderId, Provider>,
-    pub(crate) carriers: Table<CarrierId, Box<str>>,
-    pub(crate) carrier_ids: BTreeMap<Box<str>, CarrierId>,
+    pub(crate) variants: Table<VariantId, Variant>,
+    pub(crate) variant_ids: BTreeMap<Variant, VariantId>,
     /// Dense: the offer with id `n` is at `n - 1`.
     pub(crate) offers: Vec<Offer>,
-    pub(crate) offer_ids: BTreeMap<(ProviderId, Product, CarrierId), OfferId>,
+    pub(crate) offer_ids: BTreeMap<(ProviderId, OfferKey), OfferId>,
     /// Of every offer of own stock that ever had numbers.
     pub(crate) pools: Table<OfferId, Pool>,
     /// Numbers of own stock by the offers that hold them: in stock, at rest or in an open
@@ -149,9 +150,19 @@ impl State {
         self.providers.iter()
     }
 
-    /// All carriers' names by id.
-    pub fn carriers(&self) -> impl Iterator<Item = (CarrierId, &str)> {
-        self.carriers.iter().map(|(id, name)| (id, &**name))
+    /// All variants by id.
+    pub fn variants(&self) -> impl Iterator<Item = (VariantId, &Variant)> {
+        self.variants.iter()
+    }
+
+    /// Whether numbers of a variant are of the one asked for.
+    #[must_use]
+    pub fn is_variant_of(&self, given: VariantId, asked: VariantId) -> bool {
+        if asked == VariantId::ANY || given == asked {
+            return true;
+        }
+        let parts = (self.variants.get(given), self.variants.get(asked));
+        matches!(parts, (Some(given), Some(asked)) if given.is_one_of(asked))
     }
 
     /// A rail's id.
@@ -176,15 +187,10 @@ impl State {
         self.offers.get((id.0 as usize).checked_sub(1)?)
     }
 
-    /// The offer of a provider for a product and carrier.
+    /// The offer that a provider has under a key.
     #[must_use]
-    pub fn offer_for(
-        &self,
-        provider: ProviderId,
-        product: Product,
-        carrier: CarrierId,
-    ) -> Option<OfferId> {
-        self.offer_ids.get(&(provider, product, carrier)).copied()
+    pub fn offer_for(&self, provider: ProviderId, key: OfferKey) -> Option<OfferId> {
+        self.offer_ids.get(&(provider, key)).copied()
     }
 
     /// All offers by id.

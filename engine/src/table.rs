@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 
-use crate::ids::{AccountId, CarrierId, KeyId, LoadId, OfferId, OrderId, ProviderId, RailId};
+use crate::ids::{AccountId, KeyId, LoadId, OfferId, OrderId, ProviderId, RailId, VariantId};
 use crate::time::Time;
 
 /// Slots of a page: 2 KiB of pointers. A page that is empty is given back, so that one
@@ -42,7 +42,7 @@ dense!(
     AccountId(u32),
     KeyId(u32),
     ProviderId(u16),
-    CarrierId(u16),
+    VariantId(u16),
     RailId(u16),
     LoadId(u32),
     OfferId(u32),

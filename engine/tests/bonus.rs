@@ -16,10 +16,11 @@ use nexnum_engine::event::{
 };
 use nexnum_engine::group::Head;
 use nexnum_engine::ids::{
-    AccountId, CarrierId, CountryId, OfferId, OrderId, Product, ProviderId, ServiceId, Token,
+    AccountId, CountryId, OfferId, OrderId, Product, ProviderId, ServiceId, Token, VariantId,
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::policy::Policy;
+use nexnum_engine::product::OfferKey;
 use nexnum_engine::time::Time;
 
 const ANN: AccountId = AccountId(1);
@@ -35,13 +36,13 @@ struct Market {
 impl Market {
     fn open() -> Self {
         let mut market = Self { recorded: Recorded::new(Policy::default()), now: START };
-        let product = Product { country: CountryId(1), service: ServiceId(1) };
+        let product = Product::activation(CountryId(1), ServiceId(1));
         market.run(make_day_key());
         market.run(OpenAccount { name: None, credit_limit: Micros::ZERO });
         let payment = NewPayment::new("bank", Micros(100), 1);
         market.run(Deposit { account: ANN, payment, sealed: None });
         market.run(RegisterProvider { name: "hero".into(), kind: ProviderKind::Driven });
-        let offers = vec![(product, CarrierId::ANY)];
+        let offers = vec![OfferKey::of(product, VariantId::ANY)];
         market.run(ListOffers { provider: ProviderId(1), offers });
         let mut legs = Legs::default();
         assert!(legs.push(Book::Adjustments, Micros(-30)));
@@ -66,8 +67,8 @@ impl Market {
     fn place(price: i64) -> PlaceOrder {
         PlaceOrder {
             account: ANN,
-            product: Product { country: CountryId(1), service: ServiceId(1) },
-            carrier: CarrierId::ANY,
+            product: Product::activation(CountryId(1), ServiceId(1)),
+            variant: VariantId::ANY,
             limit: Micros(100),
             terms: Self::terms(price),
             max_price: None,

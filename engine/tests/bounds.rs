@@ -16,7 +16,7 @@ use nexnum_engine::event::{
 };
 use nexnum_engine::group::{Groups, Head, Idempotency};
 use nexnum_engine::ids::{
-    AccountId, CallbackId, CarrierId, CountryId, OfferId, OrderId, Product, ProviderId, ServiceId,
+    AccountId, CallbackId, CountryId, OfferId, OrderId, Product, ProviderId, ServiceId, VariantId,
 };
 use nexnum_engine::limits::{
     CALLBACK_KEYS_MAX, CALLBACKS_REFUSED_A_MINUTE, CALLBACKS_REFUSED_MAX, REPLIES_KEPT_MS,
@@ -38,8 +38,8 @@ fn market() -> Recorded {
 fn order(terms: Terms, limit: Micros) -> Command {
     Command::PlaceOrder(PlaceOrder {
         account: AccountId(1),
-        product: Product { country: CountryId(1), service: ServiceId(1) },
-        carrier: CarrierId::ANY,
+        product: Product::activation(CountryId(1), ServiceId(1)),
+        variant: VariantId::ANY,
         limit,
         terms,
         max_price: None,

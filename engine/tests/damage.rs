@@ -110,7 +110,7 @@ fn damage_account(event: &mut AccountEvent, choice: u64) {
 fn damage_offer(event: &mut OfferEvent, choice: u64) {
     match event {
         OfferEvent::ProviderRegistered { provider, .. } => provider.0 += 1,
-        OfferEvent::CarrierNamed { carrier, .. } => carrier.0 += 1,
+        OfferEvent::VariantNamed { variant, .. } => variant.0 += 1,
         OfferEvent::OffersListed { provider, first, .. } => match choice % 2 {
             0 => *provider = ProviderId(u16::MAX),
             _ => first.0 += 1,

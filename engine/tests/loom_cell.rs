@@ -8,16 +8,16 @@
 use loom::sync::Arc;
 use loom::thread;
 use nexnum_engine::grid::cell::{Cell, CellRefusal, CellTerms, Place, Spare};
-use nexnum_engine::ids::{CarrierId, Product, ProviderId};
+use nexnum_engine::ids::{Product, ProviderId, VariantId};
 use nexnum_engine::money::{AMOUNT_MAX, Micros};
 
 const PLACE: Place = Place {
-    product: Product {
-        country: nexnum_engine::ids::CountryId(1),
-        service: nexnum_engine::ids::ServiceId(2),
-    },
+    product: Product::activation(
+        nexnum_engine::ids::CountryId(1),
+        nexnum_engine::ids::ServiceId(2),
+    ),
     provider: ProviderId(3),
-    carrier: CarrierId::ANY,
+    variant: VariantId::ANY,
 };
 
 /// The price is always twice the cost, so that torn terms show.

@@ -15,7 +15,7 @@ use nexnum_engine::event::{
     Arrival, DestroyReason, Event, MessageIdentity, MessageKind, MessageWay, OfferEvent,
     OrderToken, Renamed, Routing, Terms,
 };
-use nexnum_engine::ids::{AccountId, CarrierId, OfferId, OrderId, Token};
+use nexnum_engine::ids::{AccountId, OfferId, OrderId, Token, VariantId};
 use nexnum_engine::money::Micros;
 use nexnum_engine::policy::Policy;
 use nexnum_engine::sealed::{KeyHandle, KeyOwner};
@@ -69,7 +69,7 @@ impl Market {
         let placed = PlaceOrder {
             account: AccountId(1),
             product: known.product,
-            carrier: CarrierId::ANY,
+            variant: VariantId::ANY,
             limit: terms.price,
             max_price: None,
             terms,

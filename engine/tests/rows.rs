@@ -11,7 +11,7 @@ use nexnum_engine::command::{
 use nexnum_engine::event::{Routing, Terms};
 use nexnum_engine::group::{Idempotency, Made};
 use nexnum_engine::ids::{
-    AccountId, CarrierId, CountryId, OfferId, OrderId, Product, ProviderId, ServiceId, Token,
+    AccountId, CountryId, OfferId, OrderId, Product, ProviderId, ServiceId, Token, VariantId,
 };
 use nexnum_engine::limits::CLOSED_KEPT_MS;
 use nexnum_engine::money::Micros;
@@ -45,8 +45,8 @@ fn market() -> Recorded {
     for (offer, provider) in [(1, 1), (2, 2)] {
         run(Command::PlaceOrder(PlaceOrder {
             account: AccountId(1),
-            product: Product { country: CountryId(1), service: ServiceId(1) },
-            carrier: CarrierId::ANY,
+            product: Product::activation(CountryId(1), ServiceId(1)),
+            variant: VariantId::ANY,
             limit: Micros(50),
             terms: Terms {
                 offer: OfferId(offer),

@@ -26,8 +26,9 @@ use nexnum_engine::command::{
     Deposit, IssueKey, ListOffers, LoadStock, NewPayment, OpenAccount, Request,
 };
 use nexnum_engine::group::Origin;
-use nexnum_engine::ids::{AccountId, CarrierId, Number, OfferId, OrderId, Product};
+use nexnum_engine::ids::{AccountId, Number, OfferId, OrderId, Product, VariantId};
 use nexnum_engine::money::Micros;
+use nexnum_engine::product::OfferKey;
 use nexnum_storage::Folder;
 use nexnum_storage::secrets::SecretBytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -116,12 +117,12 @@ async fn fill(rooms: &Rooms) {
     execute(rooms, issue(None, ADMIN_KEY)).await;
     let payment = NewPayment::new("bank", Micros::units(1_000), 1);
     execute(rooms, Deposit { account, payment, sealed: None }).await;
-    let offers = vec![(product(rooms), CarrierId::ANY)];
+    let offers = vec![OfferKey::of(product(rooms), VariantId::ANY)];
     execute(rooms, ListOffers { provider: rooms.supply.own, offers }).await;
     let sealed = rooms.market.seal_load(offer, numbers).await.expect("it has a key");
     let SealedLoad { numbers, others } = sealed;
     execute(rooms, LoadStock { offer, cost, price, numbers, others }).await;
-    let wish = Wish { product: product(rooms), carrier: CarrierId::ANY, limit: None };
+    let wish = Wish { product: product(rooms), variant: VariantId::ANY, limit: None };
     let placed =
         rooms.orders.place(&Origin::SYSTEM, account, wish.into()).await.expect("it is in stock");
     assert_eq!(placed.order.id, OrderId(1));
@@ -133,10 +134,11 @@ async fn execute<R: Request>(rooms: &Rooms, request: R) -> R::Answer {
 }
 
 fn product(rooms: &Rooms) -> Product {
-    Product {
-        country: rooms.market.catalog.country_by_iso("ID").expect("a country"),
-        service: rooms.market.catalog.service_by_slug("telegram").expect("a service"),
-    }
+    let catalog = rooms.market.catalog;
+    Product::activation(
+        catalog.country_by_iso("ID").expect("a country"),
+        catalog.service_by_slug("telegram").expect("a service"),
+    )
 }
 
 /// What a refusal must leave alone: every wallet, and the stock on sale.

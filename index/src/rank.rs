@@ -76,7 +76,7 @@ fn products(rows: &[Row], words: usize, least: f32) -> Vec<Hit> {
             let best = both.map(|(a, b)| a.max(*b));
             let score = best.clone().sum();
             if best.clone().all(|score| score > 0.0) && score > least {
-                let subject = Subject::Product(Product { country, service });
+                let subject = Subject::Product(Product::activation(country, service));
                 found.push(Hit { subject, score });
             }
         }
@@ -106,8 +106,7 @@ mod tests {
 
     const COUNTRY: Subject = Subject::Country(CountryId(1));
     const SERVICE: Subject = Subject::Service(ServiceId(2));
-    const PRODUCT: Subject =
-        Subject::Product(Product { country: CountryId(1), service: ServiceId(2) });
+    const PRODUCT: Subject = Subject::Product(Product::activation(CountryId(1), ServiceId(2)));
 
     fn found(rows: &[(Subject, [f32; 2])]) -> Vec<Subject> {
         let subjects: Vec<Subject> = rows.iter().map(|row| row.0).collect();

@@ -264,7 +264,7 @@ fn buy(site: &Site, call: &Call, names: [&str; 3], marks: Marks) -> Reply {
     let Some(country) = country else { return Reply::text("no free phones") };
     // The limit counts only where the operator is left open.
     let max_cost = call.param(&["maxPrice"]).filter(|_| operator == "any").map(Cost::limit);
-    let product = Product { country, service };
+    let product = Product::activation(country, service);
     match site.buy(&Purchase { product, operators, max_cost, reference: 0 }, marks) {
         Ok(view) => Reply::json(order(site, &view, Value::Null).to_string()),
         Err(Refused::NoNumbers | Refused::PriceAbove(_) | Refused::Repeated) => {

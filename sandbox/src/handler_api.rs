@@ -115,7 +115,7 @@ fn buy(site: &Site, call: &Call, marks: Marks) -> Result<View, String> {
         .param(&["orderId"])
         .map_or(0, |id| id.bytes().fold(1, |hash, byte| mix(hash, &[u64::from(byte)])).max(1));
     let purchase = Purchase {
-        product: Product { country, service },
+        product: Product::activation(country, service),
         // A wrong operator is not an error, so operators do not narrow.
         operators: Vec::new(),
         max_cost: call.param(&["maxPrice", "max_price"]).map(Cost::limit),

@@ -90,7 +90,7 @@ impl Entry {
                 reference,
             } => Some(Life {
                 id,
-                product: Product { country: CountryId(country), service: ServiceId(service) },
+                product: Product::activation(CountryId(country), ServiceId(service)),
                 operator,
                 cost: Cost(cost),
                 number: Number(number),

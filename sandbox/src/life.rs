@@ -230,10 +230,10 @@ mod tests {
 
     fn life() -> Life {
         let catalog = Catalog::load();
-        let product = Product {
-            country: catalog.country_by_iso("ID").unwrap(),
-            service: catalog.service_by_slug("telegram").unwrap(),
-        };
+        let product = Product::activation(
+            catalog.country_by_iso("ID").unwrap(),
+            catalog.service_by_slug("telegram").unwrap(),
+        );
         Life {
             id: 7,
             product,

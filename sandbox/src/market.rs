@@ -147,10 +147,10 @@ mod tests {
 
     fn staple() -> Product {
         let catalog = Catalog::load();
-        Product {
-            country: catalog.country_by_iso("ID").unwrap(),
-            service: catalog.service_by_slug("telegram").unwrap(),
-        }
+        Product::activation(
+            catalog.country_by_iso("ID").unwrap(),
+            catalog.service_by_slug("telegram").unwrap(),
+        )
     }
 
     #[test]

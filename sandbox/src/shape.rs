@@ -93,7 +93,7 @@ pub(crate) fn offers(seed: u64, wire: Wire, target: usize, ids: &Ids) -> Vec<Off
     let mut ranked: Vec<(u32, Product)> = Vec::with_capacity(countries.len() * services.len());
     for &country in &countries {
         for &service in &services {
-            let product = Product { country, service };
+            let product = Product::activation(country, service);
             ranked.push((u32::MAX - demand(seed, wire, product), product));
         }
     }

@@ -143,7 +143,7 @@ fn pricing(site: &Site, call: &Call) -> Reply {
 /// Appends a row; a comma stands before all but the first.
 fn price_row(site: &Site, quote: &Quote, text: &mut String) {
     let catalog = Catalog::load();
-    let Product { country, service } = quote.product;
+    let Product { country, service, .. } = quote.product;
     let ids = (site.ids.country_ext(country), site.ids.service_ext(service));
     let rows = (catalog.country(country), catalog.service(service));
     let ((Some(country_id), Some(service_id)), (Some(country), Some(service))) = (ids, rows) else {
@@ -188,7 +188,7 @@ fn stock(site: &Site, call: &Call) -> Reply {
 fn in_stock(site: &Site, call: &Call) -> Vec<Quote> {
     let (Some(country), Some(service)) = product(site, call) else { return Vec::new() };
     let pools = wanted_pools(call);
-    let mut quotes = site.product(Product { country, service });
+    let mut quotes = site.product(Product::activation(country, service));
     quotes.retain(|quote| quote.stock > 0 && (pools.is_empty() || pools.contains(&quote.operator)));
     quotes
 }
@@ -198,7 +198,7 @@ fn buy(site: &Site, call: &Call, marks: Marks) -> Reply {
         return refusal("Please select a valid country and service.");
     };
     let purchase = Purchase {
-        product: Product { country, service },
+        product: Product::activation(country, service),
         operators: wanted_pools(call),
         max_cost: call.param(&["max_price"]).map(Cost::limit),
         reference: 0,

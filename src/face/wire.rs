@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use nexnum_engine::ids::Number;
 use nexnum_engine::money::Micros;
+use nexnum_engine::product::Variant;
 use nexnum_engine::time::Time;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize, Serializer};
@@ -254,23 +255,23 @@ described!(GivenNumber<'_>, "GivenNumber", {
     "examples": ["+6281234567890"],
 });
 
-/// A name that is shared with the read model.
+/// The carrier of a variant that names one, shared with the read model.
 #[derive(Clone, Debug)]
-pub(super) struct SharedName(pub Arc<str>);
+pub(super) struct CarrierName(pub Arc<Variant>);
 
-impl Serialize for SharedName {
+impl Serialize for CarrierName {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
+        self.0.carrier.as_deref().serialize(serializer)
     }
 }
 
-impl JsonSchema for SharedName {
+impl JsonSchema for CarrierName {
     fn inline_schema() -> bool {
         true
     }
 
     fn schema_name() -> Cow<'static, str> {
-        "SharedName".into()
+        "CarrierName".into()
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {

@@ -11,7 +11,7 @@ use nexnum_engine::activation::ActivationState;
 use nexnum_engine::catalog::Catalog;
 use nexnum_engine::event::{Event, OfferEvent, OrderEvent, ProviderKind};
 use nexnum_engine::grid::{Coverage, Grid, Listing};
-use nexnum_engine::ids::{CarrierId, OfferId, OrderId, Product, ProviderId};
+use nexnum_engine::ids::{OfferId, OrderId, Product, ProviderId, VariantId};
 use nexnum_engine::order::{Order, OrderStatus};
 use nexnum_engine::reservation::Claim;
 use nexnum_engine::state::{Offer, State, StockTerms};
@@ -30,7 +30,7 @@ pub struct GridFollower {
 #[derive(Debug, Default)]
 struct Own {
     providers: Vec<ProviderId>,
-    offers: BTreeMap<OfferId, (ProviderId, Product, CarrierId)>,
+    offers: BTreeMap<OfferId, (ProviderId, Product, VariantId)>,
 }
 
 /// A unit that was claimed for an order when the process ended.
@@ -60,7 +60,7 @@ impl GridFollower {
         let kinds = state.providers().filter(|(_, known)| known.kind == ProviderKind::Own);
         own.providers.extend(kinds.map(|(provider, _)| provider));
         let of_own = state.offers().filter(|(_, offer)| own.providers.contains(&offer.provider));
-        let of_own = of_own.map(|(id, it)| (id, (it.provider, it.product, it.carrier)));
+        let of_own = of_own.map(|(id, it)| (id, (it.provider, it.product, it.variant)));
         own.offers.extend(of_own);
         add_missing(state, &own, &mut rows);
         for (provider, rows) in rows {
@@ -123,8 +123,8 @@ impl GridFollower {
             OfferEvent::OffersListed { provider, first, offers }
                 if own.providers.contains(provider) =>
             {
-                for ((product, carrier), id) in offers.iter().zip(first.0..) {
-                    own.offers.insert(OfferId(id), (*provider, *product, *carrier));
+                for (key, id) in offers.iter().zip(first.0..) {
+                    own.offers.insert(OfferId(id), (*provider, key.product, key.variant));
                 }
             }
             OfferEvent::StockLoaded { offer, numbers, cost, price, .. } => {
@@ -136,7 +136,7 @@ impl GridFollower {
             OfferEvent::NumberHeldBack { .. } => {}
             OfferEvent::ProviderRegistered { kind: ProviderKind::Driven, .. }
             | OfferEvent::OffersListed { .. }
-            | OfferEvent::CarrierNamed { .. } => {}
+            | OfferEvent::VariantNamed { .. } => {}
         }
     }
 
@@ -161,8 +161,8 @@ impl GridFollower {
     /// Gives an offer of own stock the terms of its last load.
     fn reprice_own(&self, own: &Own, offer: OfferId, StockTerms { cost, price }: StockTerms) {
         if self.grid.reprice(offer, cost, price).is_none() {
-            let (provider, product, carrier) = own.offers[&offer];
-            let row = Listing { offer, product, carrier, cost, price, stock: 0 };
+            let (provider, product, variant) = own.offers[&offer];
+            let row = Listing { offer, product, variant, cost, price, stock: 0 };
             last_terms::publish(&self.grid, provider, &[row], Coverage::Delta);
         }
     }
@@ -185,10 +185,10 @@ impl GridFollower {
 /// What is not in `rows` of the offers of a state: own stock, which the state has itself; and offers
 /// that claims are held on, at the terms of their orders and without stock.
 fn add_missing(state: &State, own: &Own, rows: &mut RowsByProvider) {
-    for (offer, (provider, product, carrier)) in &own.offers {
-        let (offer, product, carrier) = (*offer, *product, *carrier);
+    for (offer, (provider, product, variant)) in &own.offers {
+        let (offer, product, variant) = (*offer, *product, *variant);
         if let Some((StockTerms { cost, price }, stock)) = state.stock(offer) {
-            let row = Listing { offer, product, carrier, cost, price, stock };
+            let row = Listing { offer, product, variant, cost, price, stock };
             rows.entry(*provider).or_default().push(row);
         }
     }
@@ -196,8 +196,9 @@ fn add_missing(state: &State, own: &Own, rows: &mut RowsByProvider) {
     for Order { offer, cost, price, .. } in waiting(state) {
         let (offer, cost, price) = (*offer, *cost, *price);
         if known.insert(offer) {
-            let Offer { provider, product, carrier } = *state.offer(offer).expect("it was claimed");
-            let row = Listing { offer, product, carrier, cost, price, stock: 0 };
+            let offered = state.offer(offer).expect("it was claimed");
+            let Offer { provider, product, variant, .. } = *offered;
+            let row = Listing { offer, product, variant, cost, price, stock: 0 };
             rows.entry(provider).or_default().push(row);
         }
     }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use nexnum_engine::event::ProviderKind;
 use nexnum_engine::grid::{Coverage, Listing};
 use nexnum_engine::ids::{OfferId, ProviderId};
+use nexnum_engine::product::OfferKey;
 
 use super::Market;
 use super::last_terms::{self, RecentTerms};
@@ -41,9 +42,9 @@ impl Market {
             let keys: BTreeMap<_, _> =
                 offers.into_iter().map(|(key, offer)| (offer, key)).collect();
             let row = |(offer, RecentTerms { cost, price, .. }): (OfferId, RecentTerms)| {
-                let (product, carrier) = *keys.get(&offer)?;
+                let OfferKey { product, variant, .. } = *keys.get(&offer)?;
                 let is_new = self.grid.ask(offer).is_none();
-                is_new.then_some(Listing { offer, product, carrier, cost, price, stock: 0 })
+                is_new.then_some(Listing { offer, product, variant, cost, price, stock: 0 })
             };
             let rows: Vec<_> = terms.into_iter().filter_map(row).collect();
             last_terms::publish(&self.grid, provider, &rows, Coverage::Delta);

@@ -14,7 +14,9 @@ use std::path::Path;
 
 use nexnum_engine::event::ProviderKind;
 use nexnum_engine::grid::{Coverage, Grid, Listing, PROVIDERS_MAX};
-use nexnum_engine::ids::{CarrierId, CountryId, OfferId, Product, ProviderId, ServiceId};
+use nexnum_engine::ids::{
+    CountryId, OfferId, Product, ProductKind, ProviderId, ServiceId, VariantId,
+};
 use nexnum_engine::limits::OFFERS_MAX;
 use nexnum_engine::money::{COST_MAX, Micros};
 use nexnum_engine::state::State;
@@ -31,7 +33,7 @@ const FILE: &str = "last-terms";
 /// all numbers in it), rows of [`ROW_LEN`], and the BLAKE3 hash of all before it. The last byte is the
 /// format's version.
 const MAGIC: [u8; 8] = *b"NXTERMS\x01";
-/// Offer (4 bytes), provider, country, service, carrier (2 each), stock (4), cost, price (8 each). A
+/// Offer (4 bytes), provider, country, service, variant (2 each), stock (4), cost, price (8 each). A
 /// row of offer 0 names its provider alone: of that one nothing is lost, whatever other rows say.
 const ROW_LEN: usize = 32;
 const HASH_LEN: usize = 32;
@@ -201,8 +203,8 @@ impl Drop for LooksAtOrders<'_> {
 
 /// The row that names a provider.
 fn naming() -> Listing {
-    let (offer, product, carrier) = (OfferId(0), Product::default(), CarrierId::ANY);
-    Listing { offer, product, carrier, cost: Micros::ZERO, price: Micros::ZERO, stock: 0 }
+    let (offer, product, variant) = (OfferId(0), Product::default(), VariantId::ANY);
+    Listing { offer, product, variant, cost: Micros::ZERO, price: Micros::ZERO, stock: 0 }
 }
 
 fn hash_of(rows: impl Iterator<Item = (ProviderId, Listing)>) -> blake3::Hash {
@@ -229,18 +231,20 @@ fn is_driven(state: &State, provider: ProviderId) -> bool {
 fn is_sound(state: &State, provider: ProviderId, row: &Listing) -> bool {
     let offer = state.offer(row.offer);
     let is_known = offer.is_some_and(|offer| {
-        let of_row = (provider, row.product, row.carrier);
-        (offer.provider, offer.product, offer.carrier) == of_row && is_driven(state, provider)
+        let of_row = (provider, row.product, row.variant);
+        (offer.provider, offer.product, offer.variant) == of_row && is_driven(state, provider)
     });
     let is_sold = row.price.is_positive() && row.price <= COST_MAX;
     is_known && is_sold && (Micros::ZERO..=row.price).contains(&row.cost)
 }
 
 fn encode(provider: ProviderId, row: &Listing) -> [u8; ROW_LEN] {
-    let Listing { offer, product: Product { country, service }, carrier, cost, price, stock } = row;
+    let Listing { offer, product, variant, cost, price, stock } = row;
+    // A kind beside the one that there is needs the next version of this format.
+    let Product { country, service, kind: ProductKind::Activation } = product;
     let mut bytes = [0; ROW_LEN];
     bytes[..4].copy_from_slice(&offer.0.to_le_bytes());
-    for (at, id) in [provider.0, country.0, service.0, carrier.0].into_iter().enumerate() {
+    for (at, id) in [provider.0, country.0, service.0, variant.0].into_iter().enumerate() {
         bytes[4 + 2 * at..][..2].copy_from_slice(&id.to_le_bytes());
     }
     bytes[12..16].copy_from_slice(&stock.to_le_bytes());
@@ -253,11 +257,11 @@ fn decode(row: &[u8; ROW_LEN]) -> (ProviderId, Listing) {
     let word = |at: usize| u32::from_le_bytes(row[at..][..4].try_into().expect("4 bytes"));
     let half = |at: usize| u16::from_le_bytes(row[at..][..2].try_into().expect("2 bytes"));
     let amount = |at: usize| i64::from_le_bytes(row[at..][..8].try_into().expect("8 bytes"));
-    let product = Product { country: CountryId(half(6)), service: ServiceId(half(8)) };
+    let product = Product::activation(CountryId(half(6)), ServiceId(half(8)));
     let listing = Listing {
         offer: OfferId(word(0)),
         product,
-        carrier: CarrierId(half(10)),
+        variant: VariantId(half(10)),
         cost: Micros(amount(16)),
         price: Micros(amount(24)),
         stock: word(12),

@@ -66,8 +66,9 @@ impl Market {
 mod tests {
     use super::*;
     use crate::market::testing::started;
-    use nexnum_engine::command::NameCarrier;
+    use nexnum_engine::command::NameVariant;
     use nexnum_engine::group::Actor;
+    use nexnum_engine::product::Variant;
     use tempfile::TempDir;
 
     #[tokio::test]
@@ -78,9 +79,10 @@ mod tests {
             let handle = market.handle.full_for(Duration::from_millis(ms));
             Market { handle, ..market.clone() }
         };
-        let name = |name: &str| NameCarrier { name: name.into() };
+        let name = |name: &str| NameVariant::of_carrier(name.into());
         let in_ms = |ms| market.clock.now().plus_ms(ms);
-        let known = |name| market.read_model.directory().carrier(name);
+        let directory = market.read_model.directory();
+        let known = |name: &str| directory.variant(&Variant::of_carrier(name.into()));
         // 1. Room comes in time: it is done once, and answered.
         let busy = full_for(300);
         let answer = busy.send_whole_until(Actor::System, name("late"), in_ms(30_000)).await;

@@ -80,9 +80,10 @@ mod tests {
     use nexnum_engine::event::{LoadedNumber, ProviderKind, Routing, Terms};
     use nexnum_engine::group::{Groups, Head};
     use nexnum_engine::ids::{
-        AccountId, CarrierId, CountryId, OfferId, Product, ProviderId, Token,
+        AccountId, CountryId, OfferId, Product, ProviderId, Token, VariantId,
     };
     use nexnum_engine::money::Micros;
+    use nexnum_engine::product::OfferKey;
     use nexnum_engine::sealed::{KeyHandle, KeyOwner, SealedValue};
     use nexnum_engine::time::Time;
 
@@ -94,12 +95,12 @@ mod tests {
         };
         run(OpenAccount { name: None, credit_limit: Micros(1_000) }.into());
         for (at, (service, open)) in (1u64..).zip(rows) {
-            let product = Product { country: CountryId(1), service: ServiceId(*service) };
+            let product = Product::activation(CountryId(1), ServiceId(*service));
             let (provider, offer) = (ProviderId(at as u16), OfferId(at as u32));
             // Each sale is of a provider of its own, so that the number may be in several.
             let name = format!("own {at}").into();
             run(RegisterProvider { name, kind: ProviderKind::Own }.into());
-            run(ListOffers { provider, offers: vec![(product, CarrierId::ANY)] }.into());
+            run(ListOffers { provider, offers: vec![OfferKey::of(product, VariantId::ANY)] }.into());
             let (cost, price) = (Micros(1), Micros(2));
             let handle = KeyHandle(at.into());
             run(MakeSealKey { handle, owner: KeyOwner::Load(offer) }.into());
@@ -111,7 +112,7 @@ mod tests {
             run(PlaceOrder {
                 account: AccountId(1),
                 product,
-                carrier: CarrierId::ANY,
+                variant: VariantId::ANY,
                 limit: price,
                 terms,
                 max_price: None,

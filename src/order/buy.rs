@@ -18,7 +18,7 @@ use nexnum_engine::breaker::BreakerInput;
 use nexnum_engine::command::{ClearDoubt, FailOrder, NextAttempt};
 use nexnum_engine::event::{AttemptEnd, AttemptError, Terms};
 use nexnum_engine::group::Actor;
-use nexnum_engine::ids::{CarrierId, Number, OfferId, OrderId, Product};
+use nexnum_engine::ids::{Number, OfferId, OrderId, Product, VariantId};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::{FailReason, Order};
 use nexnum_engine::reject::Reject;
@@ -211,11 +211,11 @@ impl Purchase {
 
     fn request(&self, connected: &Connected, claim: &Claim) -> Option<BuyRequest> {
         let (crosswalk, product) = (connected.crosswalk(), claim.product());
-        let carrier = claim.carrier();
-        let carrier = match carrier {
-            CarrierId::ANY => None,
+        let carrier = match claim.variant() {
+            VariantId::ANY => None,
             named => {
-                Some(self.orders.market.read_model.directory().carrier_name(named)?.to_string())
+                let parts = self.orders.market.read_model.directory().variant_parts(named)?;
+                parts.carrier.as_deref().map(str::to_owned)
             }
         };
         Some(BuyRequest {
@@ -298,7 +298,7 @@ impl Purchase {
 
     /// Reports a named price that nothing is sold at.
     fn note_jump(&self, connected: &Connected, claim: &Claim, cost: Micros) {
-        let Product { country, service } = claim.product();
+        let Product { country, service, .. } = claim.product();
         let catalog = self.orders.market.catalog;
         let country = catalog.country(country).map_or("", |country| country.iso2);
         let service = catalog.service(service).map_or("", |service| service.slug);
@@ -416,8 +416,8 @@ impl Purchase {
     /// Claims the next ask and records the attempt. `None` if the order has its number
     /// from own stock, or has ended, here if need be.
     async fn next(&mut self, order: &Order) -> Option<Claimed> {
-        let (product, carrier) = (order.product, order.carrier);
-        let wish = Wish { product, carrier, limit: Some(order.limit) };
+        let (product, variant) = (order.product, order.variant);
+        let wish = Wish { product, variant, limit: Some(order.limit) };
         while self.orders.market.clock.now().plus_ms(CALL_MS) < order.deadline {
             let (grid, providers) = (&self.orders.market.grid, &self.orders.providers);
             let claimed = claim::claim(grid, providers, &wish, &self.tried);

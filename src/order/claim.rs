@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use nexnum_engine::event::{Routing, SkipReason, SkippedAsk, SkippedAsks, Terms};
 use nexnum_engine::grid::{Ask, Grid};
-use nexnum_engine::ids::{CarrierId, OfferId, Product, ProviderId};
+use nexnum_engine::ids::{OfferId, Product, ProviderId, VariantId};
 use nexnum_engine::money::Micros;
 use nexnum_engine::pricing::{Margin, sell_price};
 use nexnum_engine::reservation::{Claim, ClaimRefusal};
@@ -21,8 +21,8 @@ use crate::provider::providers::Providers;
 pub struct Wish {
     /// Country and service.
     pub product: Product,
-    /// The carrier, or `ANY`.
-    pub carrier: CarrierId,
+    /// The variant, or `ANY`.
+    pub variant: VariantId,
     /// The most that the customer pays; `None` takes the first ask's price as the limit.
     pub limit: Option<Micros>,
 }
@@ -30,8 +30,8 @@ pub struct Wish {
 /// Why an ask does not serve a wish now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Skip {
-    /// Another carrier.
-    OtherCarrier,
+    /// Another variant.
+    OtherVariant,
     /// Tried for this order already.
     Tried,
     /// The provider is closed.
@@ -61,7 +61,7 @@ impl Skip {
     /// As an attempt's start tells it.
     const fn reason(self) -> SkipReason {
         match self {
-            Self::OtherCarrier => SkipReason::OtherCarrier,
+            Self::OtherVariant => SkipReason::OtherVariant,
             Self::Tried => SkipReason::Tried,
             Self::Closed => SkipReason::Closed,
             Self::OutOfStock => SkipReason::OutOfStock,
@@ -75,8 +75,8 @@ impl Skip {
 /// Why an ask is passed over, or `None` if the order would claim it.
 #[must_use]
 pub fn skip(ask: &Ask, wish: &Wish, tried: &[OfferId]) -> Option<Skip> {
-    if wish.carrier != CarrierId::ANY && ask.carrier != wish.carrier {
-        Some(Skip::OtherCarrier)
+    if wish.variant != VariantId::ANY && ask.variant != wish.variant {
+        Some(Skip::OtherVariant)
     } else if tried.contains(&ask.offer) {
         Some(Skip::Tried)
     } else if !ask.open {

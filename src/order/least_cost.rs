@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use nexnum_driver::{ErrorKind, Op, ProviderError};
 use nexnum_engine::event::Terms;
-use nexnum_engine::ids::{CarrierId, OfferId, OrderId, Product};
+use nexnum_engine::ids::{OfferId, OrderId};
 use nexnum_engine::money::{COST_MAX, Micros};
 use nexnum_engine::pricing::sell_price;
+use nexnum_engine::product::OfferKey;
 use nexnum_engine::reservation::Claim;
 
 use super::Orders;
@@ -63,7 +64,7 @@ impl Orders {
 
     /// Remembers what an offer costs at least. One that was charged more than its list says, or
     /// refused at that, is out.
-    fn remember_cost(&self, connected: &Connected, key: (Product, CarrierId), least: LeastCost) {
+    fn remember_cost(&self, connected: &Connected, key: OfferKey, least: LeastCost) {
         let (grid, now) = (&self.market.grid, self.market.clock.now());
         if connected.began_void() {
             return;
@@ -114,7 +115,9 @@ pub(crate) fn note_charge(
     let market = &orders.market;
     let overcharge = Overcharge { order, price, cost };
     if let Some(ask) = market.grid.ask(offer) {
-        connected.least_costs().charged((offer, (ask.product, ask.carrier)), overcharge);
+        connected
+            .least_costs()
+            .charged((offer, OfferKey::of(ask.product, ask.variant)), overcharge);
     }
     market.grid.exhaust(offer);
     market.metrics.overcharged(connected.name());

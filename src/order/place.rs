@@ -134,7 +134,7 @@ impl Orders {
             let order = PlaceOrder {
                 account,
                 product: wish.product,
-                carrier: wish.carrier,
+                variant: wish.variant,
                 limit: wish.limit.unwrap_or(claim.price()),
                 max_price: wish.limit,
                 terms: terms(&claim),

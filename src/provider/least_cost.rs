@@ -11,8 +11,9 @@
 
 use std::collections::BTreeMap;
 
-use nexnum_engine::ids::{CarrierId, OfferId, OrderId, Product};
+use nexnum_engine::ids::{OfferId, OrderId};
 use nexnum_engine::money::Micros;
+use nexnum_engine::product::OfferKey;
 use nexnum_engine::reservation::Claim;
 use nexnum_engine::time::Time;
 use parking_lot::Mutex;
@@ -119,22 +120,20 @@ impl LeastCost {
 }
 
 /// What an offer is of, within one provider.
-type Key = (Product, CarrierId);
-
 #[derive(Debug, Default)]
 struct Known {
-    costs: BTreeMap<Key, LeastCost>,
+    costs: BTreeMap<OfferKey, LeastCost>,
     /// They have changed since they were last written down for a later start.
     is_unkept: bool,
 }
 
 impl Known {
-    fn set(&mut self, key: Key, least: LeastCost) {
+    fn set(&mut self, key: OfferKey, least: LeastCost) {
         self.costs.insert(key, least);
         self.is_unkept = true;
     }
 
-    fn forget(&mut self, key: Key) {
+    fn forget(&mut self, key: OfferKey) {
         self.is_unkept |= self.costs.remove(&key).is_some();
     }
 }
@@ -154,14 +153,14 @@ impl LeastCosts {
     }
 
     /// Notes that the purchase of an order at an offer was charged above its price.
-    pub(crate) fn charged(&self, (offer, key): (OfferId, Key), by: Overcharge) {
+    pub(crate) fn charged(&self, (offer, key): (OfferId, OfferKey), by: Overcharge) {
         let Overcharge { order, price, cost } = by;
         self.note(key, LeastCost { offer, cost, source: CostSource::Charged { order, price } });
     }
 
     /// Notes that a claim's purchase was refused with the least cost that would do.
     pub(crate) fn named(&self, claim: &Claim, cost: Micros, now: Time) {
-        let key = (claim.product(), claim.carrier());
+        let key = claim.key();
         let before = self.before_named(claim, now);
         let source = CostSource::Named { until: now.plus_ms(NAMED_MS), before };
         self.note(key, LeastCost { offer: claim.offer(), cost, source });
@@ -176,7 +175,7 @@ impl LeastCosts {
     /// What a claim's offer cost before a refusal named what it costs.
     fn before_named(&self, claim: &Claim, now: Time) -> Micros {
         let known = self.known.lock();
-        let known = known.costs.get(&(claim.product(), claim.carrier()));
+        let known = known.costs.get(&claim.key());
         match known.map(|least| least.source) {
             Some(CostSource::Named { until, before }) if now < until => before,
             Some(
@@ -188,7 +187,7 @@ impl LeastCosts {
 
     /// Notes that a claim's purchase was refused as too cheap, with no cost that would do.
     pub(crate) fn refused(&self, claim: &Claim, now: Time) {
-        let key = (claim.product(), claim.carrier());
+        let key = claim.key();
         let before = self.known.lock().costs.get(&key).map(|least| least.source);
         let source = match before {
             // Others that were bought at the same time say nothing more.
@@ -204,14 +203,14 @@ impl LeastCosts {
     /// Notes that a claim's purchase was made: it was not too cheap, and there are numbers.
     pub(crate) fn bought(&self, claim: &Claim) {
         self.stock.bought(claim);
-        let key = (claim.product(), claim.carrier());
+        let key = claim.key();
         let mut known = self.known.lock();
         if let Some(LeastCost { source: CostSource::Refused { .. }, .. }) = known.costs.get(&key) {
             known.forget(key);
         }
     }
 
-    fn note(&self, key: Key, new: LeastCost) {
+    fn note(&self, key: OfferKey, new: LeastCost) {
         let mut known = self.known.lock();
         let next = match (known.costs.get(&key), new.source) {
             // What was paid is surer than a word, and of two payments the dearer counts.
@@ -238,8 +237,8 @@ impl LeastCosts {
         known.set(key, next);
     }
 
-    /// What is believed now, by product and carrier; the rest is forgotten.
-    pub(crate) fn believed(&self, now: Time) -> Vec<(Key, LeastCost)> {
+    /// What is believed now, by product and variant; the rest is forgotten.
+    pub(crate) fn believed(&self, now: Time) -> Vec<(OfferKey, LeastCost)> {
         let mut known = self.known.lock();
         let before = known.costs.len();
         known.costs.retain(|_, least| least.is_kept(now));
@@ -249,7 +248,7 @@ impl LeastCosts {
     }
 
     /// Forgets an entry that a list has caught up with, unless it has changed since.
-    pub(crate) fn forget(&self, key: Key, seen: LeastCost) {
+    pub(crate) fn forget(&self, key: OfferKey, seen: LeastCost) {
         let mut known = self.known.lock();
         if known.costs.get(&key) == Some(&seen) {
             known.forget(key);
@@ -285,7 +284,7 @@ impl LeastCosts {
     }
 
     /// Takes up what was known before a start; what is known by now is newer.
-    pub(crate) fn restore(&self, key: Key, least: LeastCost) {
+    pub(crate) fn restore(&self, key: OfferKey, least: LeastCost) {
         self.known.lock().costs.entry(key).or_insert(least);
     }
 

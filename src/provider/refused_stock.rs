@@ -9,8 +9,9 @@
 
 use std::collections::BTreeMap;
 
-use nexnum_engine::ids::{CarrierId, OfferId, Product};
+use nexnum_engine::ids::OfferId;
 use nexnum_engine::money::Micros;
+use nexnum_engine::product::OfferKey;
 use nexnum_engine::reservation::Claim;
 use nexnum_engine::time::Time;
 use parking_lot::Mutex;
@@ -19,11 +20,9 @@ use parking_lot::Mutex;
 pub const PAUSE_MAX_MS: u64 = 15 * 60 * 1000;
 
 /// What an offer is of, within one provider.
-type Key = (Product, CarrierId);
-
 /// The offers of one provider that purchases did not get.
 #[derive(Debug, Default)]
-pub struct RefusedStock(Mutex<BTreeMap<Key, RefusedOffer>>);
+pub struct RefusedStock(Mutex<BTreeMap<OfferKey, RefusedOffer>>);
 
 /// An offer whose purchase was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +52,7 @@ impl RefusedOffer {
 impl RefusedStock {
     /// Notes that a claim's purchase was refused at a provider whose list is read so often.
     pub(crate) fn refused(&self, claim: &Claim, now: Time, interval_ms: u64) {
-        let key = (claim.product(), claim.carrier());
+        let key = claim.key();
         let mut known = self.0.lock();
         let pause_ms = match known.get(&key) {
             // Others that were bought at the same time say nothing more.
@@ -67,11 +66,11 @@ impl RefusedStock {
 
     /// Notes that a claim's purchase was made.
     pub(crate) fn bought(&self, claim: &Claim) {
-        self.0.lock().remove(&(claim.product(), claim.carrier()));
+        self.0.lock().remove(&claim.key());
     }
 
-    /// What is to stay out now, by product and carrier; refusals of long ago are forgotten.
-    pub(crate) fn held(&self, now: Time) -> Vec<(Key, RefusedOffer)> {
+    /// What is to stay out now, by product and variant; refusals of long ago are forgotten.
+    pub(crate) fn held(&self, now: Time) -> Vec<(OfferKey, RefusedOffer)> {
         let mut known = self.0.lock();
         known.retain(|_, refused| now < refused.until.plus_ms(PAUSE_MAX_MS));
         let held = known.iter().filter(|(_, refused)| now < refused.until && refused.is_out());

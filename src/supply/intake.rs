@@ -10,15 +10,16 @@ use std::mem;
 use std::sync::Arc;
 
 use nexnum_driver::{Op, PriceList};
-use nexnum_engine::command::{ListOffers, NameCarrier, Request};
+use nexnum_engine::command::{ListOffers, NameVariant, Request};
 use nexnum_engine::grid::{Coverage, Grid, Listing};
 use nexnum_engine::group::Actor;
-use nexnum_engine::ids::{CarrierId, OfferId};
+use nexnum_engine::ids::{OfferId, VariantId};
+use nexnum_engine::product::{OfferKey, Variant};
 use tokio::task::JoinError;
 
 use super::obtainable;
 use super::price_list::{
-    self, Differences, Key, Naming, Priced, Row, Translated, carriers, differences, naming, price,
+    self, Differences, Naming, Priced, Row, Translated, carriers, differences, naming, price,
     translate,
 };
 use super::quarantine::{Fallen, KnownCost, Quarantine};
@@ -103,7 +104,7 @@ pub(crate) struct Intake {
     connected: Arc<Connected>,
     quarantine: Quarantine,
     /// Carriers that it has offers of, or brought in while this process runs.
-    carriers: BTreeSet<CarrierId>,
+    carriers: BTreeSet<VariantId>,
     /// Carriers and rows that found no room at the last sync.
     refused: (usize, usize),
 }
@@ -114,7 +115,7 @@ impl Intake {
         let offers = market.read_model.directory().offers_of(connected.id());
         let has_stock = |offer| market.grid.ask(offer).is_some_and(|ask| ask.stock > 0);
         let sold = offers.iter().filter(|(_, offer)| has_stock(*offer)).count();
-        let carriers = offers.iter().map(|((_, carrier), _)| *carrier).collect();
+        let carriers = offers.iter().map(|(key, _)| key.variant).collect();
         let quarantine = Quarantine::after(sold);
         Self { market, connected, quarantine, carriers, refused: (0, 0) }
     }
@@ -210,8 +211,8 @@ impl Intake {
     /// No row is to be believed.
     fn hold_back(
         &mut self,
-        (rows, free): (&mut Vec<Row>, &BTreeSet<Key>),
-        offers: &[(Key, OfferId)],
+        (rows, free): (&mut Vec<Row>, &BTreeSet<OfferKey>),
+        offers: &[(OfferKey, OfferId)],
         is_accepted: bool,
     ) -> Result<usize, IntakeError> {
         let (connected, grid, len) = (&self.connected, &self.market.grid, rows.len());
@@ -276,13 +277,17 @@ impl Intake {
     async fn name_carriers(
         &mut self,
         rows: &[Translated],
-    ) -> Result<(BTreeMap<Box<str>, CarrierId>, usize), IntakeError> {
+    ) -> Result<(BTreeMap<Box<str>, VariantId>, usize), IntakeError> {
         let directory = self.market.read_model.directory();
         let room = price_list::CARRIERS_MAX.saturating_sub(self.carriers.len());
-        let named = naming(carriers(rows), |name| directory.carrier(name), room);
+        let named = naming(
+            carriers(rows),
+            |name| directory.variant(&Variant::of_carrier(name.into())),
+            room,
+        );
         let Naming { known: mut ids, new, refused } = named;
         for name in new {
-            let command = NameCarrier { name: name.clone() };
+            let command = NameVariant::of_carrier(name.clone());
             // Without room in the engine it is refused; its rows are counted as misfits.
             if let Some(id) = self.send(command).await? {
                 ids.insert(name, id);
@@ -306,7 +311,7 @@ impl Intake {
     async fn record(
         &self,
         rows: &[Row],
-        mut offers: Vec<(Key, OfferId)>,
+        mut offers: Vec<(OfferKey, OfferId)>,
     ) -> Result<(Vec<Listing>, usize), IntakeError> {
         let provider = self.connected.id();
         let differences = differences(rows, &offers, price_list::OFFERS_MAX);
@@ -335,25 +340,25 @@ impl Intake {
 
 /// What a row's cost is held against: that of its offer, or where that is new, the least of
 /// its product's others. `offers` are sorted by key.
-fn known_cost(grid: &Grid, offers: &[(Key, OfferId)], key: Key) -> Option<KnownCost> {
-    let cost = |(_, offer): &(Key, OfferId)| grid.ask(*offer).map(|ask| ask.cost);
-    let product = |((product, _), _): &(Key, OfferId)| *product;
-    let first = offers.partition_point(|offer| product(offer) < key.0);
-    let others = offers[first..].iter().take_while(|offer| product(offer) == key.0);
+fn known_cost(grid: &Grid, offers: &[(OfferKey, OfferId)], key: OfferKey) -> Option<KnownCost> {
+    let cost = |(_, offer): &(OfferKey, OfferId)| grid.ask(*offer).map(|ask| ask.cost);
+    let product = |(key, _): &(OfferKey, OfferId)| key.product;
+    let first = offers.partition_point(|offer| product(offer) < key.product);
+    let others = offers[first..].iter().take_while(|offer| product(offer) == key.product);
     let own = others.clone().find(|(known, _)| *known == key).and_then(cost);
     let least = || others.filter_map(cost).filter(|cost| cost.is_positive()).min();
     own.map(KnownCost::OfOffer).or_else(|| least().map(KnownCost::OfProduct))
 }
 
 /// Rows with their offers. Both lists are sorted by key; a row without an offer is left out.
-fn listings(rows: &[Row], offers: &[(Key, OfferId)]) -> Vec<Listing> {
+fn listings(rows: &[Row], offers: &[(OfferKey, OfferId)]) -> Vec<Listing> {
     let mut offers = offers.iter().peekable();
     let listing = |row: &Row| {
         while offers.next_if(|(key, _)| *key < row.key).is_some() {}
         let (_, offer) = offers.next_if(|(key, _)| *key == row.key)?;
-        let (product, carrier) = row.key;
+        let OfferKey { product, variant, .. } = row.key;
         let (cost, price, stock) = (row.cost, row.price, row.stock);
-        Some(Listing { offer: *offer, product, carrier, cost, price, stock })
+        Some(Listing { offer: *offer, product, variant, cost, price, stock })
     };
     rows.iter().filter_map(listing).collect()
 }

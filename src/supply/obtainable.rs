@@ -4,9 +4,10 @@
 use nexnum_engine::grid::Grid;
 use nexnum_engine::money::{COST_MAX, Micros};
 use nexnum_engine::pricing::{Margin, sell_price};
+use nexnum_engine::product::OfferKey;
 use nexnum_engine::time::Time;
 
-use super::price_list::{Key, Row};
+use super::price_list::Row;
 use crate::provider::least_cost::{CostSource, LeastCost, LeastCosts};
 
 /// The price of an offer at a cost that is known from elsewhere than its list.
@@ -22,7 +23,7 @@ pub(super) fn correct(
     known: &LeastCosts,
     margin: Margin,
     now: Time,
-) -> Vec<(Key, LeastCost)> {
+) -> Vec<(OfferKey, LeastCost)> {
     let mut caught_up = Vec::new();
     for (key, least) in known.believed(now) {
         let Ok(at) = rows.binary_search_by_key(&key, |row| row.key) else { continue };
@@ -48,7 +49,7 @@ pub(super) fn correct(
 
 /// Believes the list again for offers that it has caught up with, unless their rows are held
 /// back as a mistake.
-pub(super) fn believe(rows: &[Row], known: &LeastCosts, caught_up: Vec<(Key, LeastCost)>) {
+pub(super) fn believe(rows: &[Row], known: &LeastCosts, caught_up: Vec<(OfferKey, LeastCost)>) {
     for (key, least) in caught_up {
         if rows.binary_search_by_key(&key, |row| row.key).is_ok() {
             known.forget(key, least);
@@ -91,24 +92,24 @@ mod tests {
     use crate::provider::refused_stock::PAUSE_MAX_MS;
     use nexnum_engine::grid::{Coverage, Listing};
     use nexnum_engine::ids::{
-        CarrierId, CountryId, OfferId, OrderId, Product, ProviderId, ServiceId,
+        CountryId, OfferId, OrderId, Product, ProviderId, ServiceId, VariantId,
     };
     use nexnum_engine::reservation::Claim;
 
     const MARGIN: Margin = Margin { share_ppm: 200_000, floor: Micros::ZERO };
-    const PRODUCT: Product = Product { country: CountryId(1), service: ServiceId(1) };
+    const PRODUCT: Product = Product::activation(CountryId(1), ServiceId(1));
     const NOW: Time = Time(1_000_000);
 
     fn row(cost: i64) -> Row {
         let price = price_at(Micros(cost), MARGIN).unwrap();
-        Row { key: (PRODUCT, CarrierId::ANY), cost: Micros(cost), price, stock: 5 }
+        Row { key: OfferKey::of(PRODUCT, VariantId::ANY), cost: Micros(cost), price, stock: 5 }
     }
 
     /// A grid with one offer at this cost, and a claim on it.
     fn claimed(cost: i64) -> (Arc<Grid>, Claim) {
         let grid = Arc::new(Grid::new(2, 2));
-        let Row { key: (product, carrier), cost, price, stock } = row(cost);
-        let listing = Listing { offer: OfferId(1), product, carrier, cost, price, stock };
+        let Row { key: OfferKey { product, variant, .. }, cost, price, stock } = row(cost);
+        let listing = Listing { offer: OfferId(1), product, variant, cost, price, stock };
         grid.publish(ProviderId(1), &[listing], Coverage::Whole).unwrap();
         let claim = grid.claim(OfferId(1), price).unwrap();
         (grid, claim)
@@ -116,7 +117,7 @@ mod tests {
 
     fn charge(known: &LeastCosts, claim: &Claim, cost: Micros) {
         let by = Overcharge { order: OrderId(7), price: claim.price(), cost };
-        known.charged((claim.offer(), (claim.product(), claim.carrier())), by);
+        known.charged((claim.offer(), claim.key()), by);
     }
 
     fn corrected(known: &LeastCosts, listed: i64, now: Time) -> Row {
@@ -209,8 +210,9 @@ mod tests {
         const EVERY_MS: u64 = 60_000;
         let (known, (grid, claim)) = (LeastCosts::default(), claimed(50_000));
         let offered = |now: Time, cost: i64| {
-            let Row { key: (product, carrier), cost, price, stock } = corrected(&known, cost, now);
-            let listing = Listing { offer: OfferId(1), product, carrier, cost, price, stock };
+            let Row { key: OfferKey { product, variant, .. }, cost, price, stock } =
+                corrected(&known, cost, now);
+            let listing = Listing { offer: OfferId(1), product, variant, cost, price, stock };
             grid.publish(ProviderId(1), &[listing], Coverage::Whole).unwrap();
             correct_grid(&grid, &known, MARGIN, now);
             grid.ask(OfferId(1)).unwrap().stock > 0

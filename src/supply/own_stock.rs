@@ -1,11 +1,12 @@
 //! Own stock: numbers that the operator holds, put on sale.
 
-use nexnum_engine::command::{ListOffers, LoadStock, NameCarrier};
+use nexnum_engine::command::{ListOffers, LoadStock, NameVariant};
 use nexnum_engine::decide::check_load;
 use nexnum_engine::event::DestroyReason;
 use nexnum_engine::group::Origin;
-use nexnum_engine::ids::{CarrierId, CountryId, Number, OfferId, Product};
+use nexnum_engine::ids::{CountryId, Number, OfferId, Product, VariantId};
 use nexnum_engine::money::Micros;
+use nexnum_engine::product::OfferKey;
 use nexnum_engine::reject::Reject;
 
 use super::Supply;
@@ -81,8 +82,8 @@ impl Supply {
         check_load(load.cost, load.price, &tokens).map_err(|reject| refused(reject.into()))?;
         self.check_country(&load)?;
         // 2. The offer.
-        let carrier = self.name_carrier(origin, load.carrier).await?;
-        let offer = self.list_own(origin, load.product, carrier).await?;
+        let variant = self.name_variant(origin, load.carrier).await?;
+        let offer = self.list_own(origin, OfferKey::of(load.product, variant)).await?;
         // 3. The numbers.
         let StockLoad { cost, price, .. } = load;
         let sealed = self.market.seal_load(offer, load.numbers).await.map_err(Refused::from)?;
@@ -107,28 +108,23 @@ impl Supply {
         other.map_or(Ok(()), |number| Err(refusal(number)))
     }
 
-    async fn name_carrier(
+    async fn name_variant(
         &self,
         origin: &Origin,
-        name: Option<Box<str>>,
-    ) -> Result<CarrierId, Refused> {
-        let Some(name) = name else { return Ok(CarrierId::ANY) };
-        self.market.execute(origin, NameCarrier { name }).await
+        carrier: Option<Box<str>>,
+    ) -> Result<VariantId, Refused> {
+        let Some(name) = carrier else { return Ok(VariantId::ANY) };
+        self.market.execute(origin, NameVariant::of_carrier(name)).await
     }
 
     /// The own offer's id, listed now if it was not before.
-    async fn list_own(
-        &self,
-        origin: &Origin,
-        product: Product,
-        carrier: CarrierId,
-    ) -> Result<OfferId, Refused> {
+    async fn list_own(&self, origin: &Origin, key: OfferKey) -> Result<OfferId, Refused> {
         let provider = self.own;
-        let known = || self.market.read_model.directory().offer(provider, product, carrier);
+        let known = || self.market.read_model.directory().offer(provider, key);
         if let Some(offer) = known() {
             return Ok(offer);
         }
-        let command = ListOffers { provider, offers: vec![(product, carrier)] };
+        let command = ListOffers { provider, offers: vec![key] };
         match self.market.execute(origin, command).await {
             Ok(listed) => Ok(listed.first),
             // Another load listed it meanwhile; its event is published before this answer.

@@ -7,10 +7,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use nexnum_driver::{Crosswalk, PriceList};
-use nexnum_engine::ids::{CarrierId, OfferId, Product};
+use nexnum_engine::ids::{OfferId, Product, VariantId};
 use nexnum_engine::limits::NAME_LEN_MAX;
 use nexnum_engine::money::{COST_MAX, Micros};
 use nexnum_engine::pricing::{Margin, sell_price};
+use nexnum_engine::product::OfferKey;
 
 /// Carriers that one provider may have: twice the highest partner number known, and a
 /// sixteenth of the ids that there are.
@@ -21,9 +22,6 @@ const CARRIERS_PER_SYNC: usize = 1_000;
 /// of what the engine keeps.
 pub(super) const OFFERS_MAX: usize = 500_000;
 const _: () = assert!(8 * OFFERS_MAX <= nexnum_engine::limits::OFFERS_MAX);
-
-/// What an offer is of.
-pub(super) type Key = (Product, CarrierId);
 
 /// A row whose product is known, its carrier still by name.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,7 +35,7 @@ pub(super) struct Translated {
 /// A row that can be sold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Row {
-    pub(super) key: Key,
+    pub(super) key: OfferKey,
     pub(super) cost: Micros,
     pub(super) price: Micros,
     pub(super) stock: u32,
@@ -55,7 +53,7 @@ pub(super) fn translate(list: PriceList, crosswalk: &Crosswalk) -> (Vec<Translat
         let ours = crosswalk.country_ext(country) == Some(&*row.country)
             && crosswalk.service_ext(service) == Some(&*row.service);
         ours.then_some(Translated {
-            product: Product { country, service },
+            product: Product::activation(country, service),
             carrier: row.operator,
             cost: row.cost,
             stock: row.stock,
@@ -78,7 +76,7 @@ pub(super) fn carriers(rows: &[Translated]) -> BTreeSet<Box<str>> {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Naming {
     /// Those that have an id.
-    pub(super) known: BTreeMap<Box<str>, CarrierId>,
+    pub(super) known: BTreeMap<Box<str>, VariantId>,
     /// Those that get one now.
     pub(super) new: Vec<Box<str>>,
     /// How many get none: the provider has brought in too many.
@@ -88,7 +86,7 @@ pub(super) struct Naming {
 /// Sorts a list's names; `room` is how many the provider may still bring in.
 pub(super) fn naming(
     names: BTreeSet<Box<str>>,
-    id: impl Fn(&str) -> Option<CarrierId>,
+    id: impl Fn(&str) -> Option<VariantId>,
     room: usize,
 ) -> Naming {
     let mut naming = Naming::default();
@@ -111,7 +109,7 @@ pub(super) struct Priced {
     /// Rows that can be sold, each key once, in order.
     pub(super) rows: Vec<Row>,
     /// Those in stock that cost nothing, and no row of whose key can be sold.
-    pub(super) free: BTreeSet<Key>,
+    pub(super) free: BTreeSet<OfferKey>,
     /// How many rows have a carrier without id or a price out of range.
     pub(super) misfits: usize,
 }
@@ -119,17 +117,17 @@ pub(super) struct Priced {
 /// Prices rows with the margin.
 pub(super) fn price(
     rows: Vec<Translated>,
-    carriers: &BTreeMap<Box<str>, CarrierId>,
+    carriers: &BTreeMap<Box<str>, VariantId>,
     margin: Margin,
 ) -> Priced {
     let len = rows.len();
     let mut free = BTreeSet::new();
     let priced = |row: Translated| {
-        let carrier = match &row.carrier {
-            None => CarrierId::ANY,
+        let variant = match &row.carrier {
+            None => VariantId::ANY,
             Some(name) => *carriers.get(name)?,
         };
-        let (key, cost, stock) = ((row.product, carrier), row.cost, row.stock);
+        let (key, cost, stock) = (OfferKey::of(row.product, variant), row.cost, row.stock);
         if !cost.is_positive() && stock > 0 {
             free.insert(key);
         }
@@ -150,7 +148,7 @@ pub(super) fn price(
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Differences {
     /// Keys of rows that get an offer.
-    pub(super) unseen: Vec<Key>,
+    pub(super) unseen: Vec<OfferKey>,
     /// How many rows get none: the provider may have no more.
     pub(super) refused: usize,
 }
@@ -158,11 +156,11 @@ pub(super) struct Differences {
 /// Compares rows and offers, both sorted by key; the provider may have `offers_max` offers.
 pub(super) fn differences(
     rows: &[Row],
-    offers: &[(Key, OfferId)],
+    offers: &[(OfferKey, OfferId)],
     offers_max: usize,
 ) -> Differences {
-    let has_offer = |key: &Key| offers.binary_search_by_key(key, |(known, _)| *known).is_ok();
-    let mut unseen: Vec<Key> =
+    let has_offer = |key: &OfferKey| offers.binary_search_by_key(key, |(known, _)| *known).is_ok();
+    let mut unseen: Vec<OfferKey> =
         rows.iter().map(|row| row.key).filter(|key| !has_offer(key)).collect();
     let room = offers_max.saturating_sub(offers.len());
     let refused = unseen.len().saturating_sub(room);
@@ -176,13 +174,13 @@ mod tests {
     use nexnum_driver::PriceRow;
     use nexnum_engine::ids::{CountryId, ServiceId};
 
-    fn key(country: u16, service: u16, carrier: u16) -> Key {
-        let product = Product { country: CountryId(country), service: ServiceId(service) };
-        (product, CarrierId(carrier))
+    fn key(country: u16, service: u16, carrier: u16) -> OfferKey {
+        let product = Product::activation(CountryId(country), ServiceId(service));
+        OfferKey::of(product, VariantId(carrier))
     }
 
     fn translated(country: u16, carrier: Option<&str>, cost: i64, stock: u32) -> Translated {
-        let product = key(country, 1, 0).0;
+        let product = key(country, 1, 0).product;
         Translated { product, carrier: carrier.map(Box::from), cost: Micros(cost), stock }
     }
 
@@ -209,7 +207,7 @@ mod tests {
     #[test]
     fn each_product_and_carrier_is_sold_once_at_its_cheapest_that_has_stock() {
         let margin = Margin { share_ppm: 200_000, floor: Micros::ZERO };
-        let carriers = BTreeMap::from([(Box::from("mts"), CarrierId(4))]);
+        let carriers = BTreeMap::from([(Box::from("mts"), VariantId(4))]);
         let rows = vec![
             translated(2, None, 300_000, 7),
             translated(1, Some("mts"), 50_000, 0),
@@ -251,7 +249,7 @@ mod tests {
     #[test]
     fn a_provider_that_makes_up_carriers_names_runs_out_of_them() {
         let names = |from: usize, len: usize| (from..from + len).map(|n| format!("{n:05}").into());
-        let id = |name: &str| name.parse().ok().filter(|id| *id < 10).map(CarrierId);
+        let id = |name: &str| name.parse().ok().filter(|id| *id < 10).map(VariantId);
         let of = |room| naming(names(8, 2_000).collect(), id, room);
         let first = of(CARRIERS_MAX);
         assert_eq!((first.known.len(), first.refused), (2, 0));

@@ -9,8 +9,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use nexnum_engine::money::Micros;
+use nexnum_engine::product::OfferKey;
 
-use super::price_list::{Key, Row};
+use super::price_list::Row;
 use crate::provider::least_cost::JUMP;
 
 /// A list is suspect if more than half of its costs are below this part of the last known
@@ -29,7 +30,7 @@ const SHRINKABLE_MIN: usize = 20;
 pub(super) enum KnownCost {
     /// The last one of its offer.
     OfOffer(Micros),
-    /// Its offer is new, and this is the least one of its product's others: carriers that get
+    /// Its offer is new, and this is the least one of its product's others: variants that get
     /// other names must not be a way around a fall. A dearer one is no mistake.
     OfProduct(Micros),
 }
@@ -65,7 +66,7 @@ pub(super) struct Quarantine {
     sellable: usize,
     emptied: u8,
     fallen: u8,
-    jumped: BTreeMap<Key, u8>,
+    jumped: BTreeMap<OfferKey, u8>,
 }
 
 impl Quarantine {
@@ -114,12 +115,12 @@ impl Quarantine {
     pub(super) fn hold_jumps(
         &mut self,
         rows: &mut Vec<Row>,
-        free: &BTreeSet<Key>,
-        known: impl Fn(Key) -> Option<KnownCost>,
+        free: &BTreeSet<OfferKey>,
+        known: impl Fn(OfferKey) -> Option<KnownCost>,
     ) -> Result<usize, Fallen> {
         let known = |key| known(key).and_then(KnownCost::positive);
         let mut jumped = BTreeMap::new();
-        let fell = |key: &&Key| known(**key).is_some();
+        let fell = |key: &&OfferKey| known(**key).is_some();
         for key in free.iter().filter(fell) {
             // It is never sold, and said until it has been seen often enough.
             let seen = self.jumped.get(key).map_or(1, |seen| seen.saturating_add(1));
@@ -170,11 +171,11 @@ pub(super) struct Fallen {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nexnum_engine::ids::{CarrierId, CountryId, Product, ServiceId};
+    use nexnum_engine::ids::{CountryId, Product, ServiceId, VariantId};
 
     fn row(country: u16, cost: i64) -> Row {
-        let product = Product { country: CountryId(country), service: ServiceId(1) };
-        let key = (product, CarrierId(0));
+        let product = Product::activation(CountryId(country), ServiceId(1));
+        let key = OfferKey::of(product, VariantId(0));
         Row { key, cost: Micros(cost), price: Micros(cost), stock: 5 }
     }
 
@@ -244,7 +245,7 @@ mod tests {
         let mut quarantine = Quarantine::default();
         let known = |_| Some(of_offer(1_000));
         let free = BTreeSet::from([row(1, 0).key, row(2, 0).key]);
-        let mut judge = |free: &BTreeSet<Key>| {
+        let mut judge = |free: &BTreeSet<OfferKey>| {
             let mut rows: Vec<Row> = (3..=5).map(|at| row(at, 1_000)).collect();
             let held = quarantine.hold_jumps(&mut rows, free, known);
             assert_eq!(rows.len(), 3);
@@ -321,7 +322,7 @@ mod tests {
         let (dearer, steady) = (row(3, 30_000_000), row(4, 1_000_000));
         let mut rows = vec![row(1, 100_000), row(2, 100_001), dearer, steady];
         assert_eq!(quarantine.hold_jumps(&mut rows, &BTreeSet::new(), known), Ok(1));
-        assert_eq!(rows, [row(2, 100_001), dearer, steady], "a dearer carrier is none");
+        assert_eq!(rows, [row(2, 100_001), dearer, steady], "a dearer variant is none");
         let mut renamed: Vec<Row> = (1..=20).map(|at| row(at, 10_000)).collect();
         let fallen = quarantine.hold_jumps(&mut renamed, &BTreeSet::new(), known);
         assert_eq!(fallen, Err(Fallen { fallen: 20, of: 20 }));

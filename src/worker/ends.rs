@@ -315,7 +315,7 @@ mod tests {
     use nexnum_engine::command::{Caller, Finish, Incoming, IngestMessage};
     use nexnum_engine::event::{Arrival, MessageIdentity, MessageKind, MessageWay};
     use nexnum_engine::group::Origin;
-    use nexnum_engine::ids::{CarrierId, Product};
+    use nexnum_engine::ids::{Product, VariantId};
     use nexnum_engine::money::Micros;
     use nexnum_engine::sealed::Purpose;
     use nexnum_sandbox::{FaultKind, Sandbox, SandboxConfig};
@@ -350,8 +350,8 @@ mod tests {
         let buyer = orders.market.handle.ask(&Origin::SYSTEM, open).await.unwrap().unwrap();
         let catalog = Catalog::load();
         let country = catalog.find_country("ID").unwrap();
-        let product = Product { country, service: catalog.find_service("telegram").unwrap() };
-        let wish = Wish { product, carrier: CarrierId::ANY, limit: None };
+        let product = Product::activation(country, catalog.find_service("telegram").unwrap());
+        let wish = Wish { product, variant: VariantId::ANY, limit: None };
         let id = orders.place(&Origin::SYSTEM, buyer, wish.into()).await.unwrap().order.id;
         let is_active = |order: &Order| order.state == ActivationState::Active;
         let patience = Duration::from_secs(60);

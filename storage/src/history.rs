@@ -62,7 +62,7 @@ const META_FORMAT: &str = "format";
 
 /// What rows mean and how they are written: one more with each change of either. A file with
 /// another one, or without one, is set aside and filled anew from the ledger.
-const FORMAT: u32 = 5;
+const FORMAT: u32 = 6;
 
 /// How a history came to be open.
 #[derive(Debug, PartialEq, Eq)]

@@ -20,12 +20,14 @@ use nexnum_engine::event::{
 };
 use nexnum_engine::group::{ActingFor, Actor, Idempotency, KeyUse, Made};
 use nexnum_engine::ids::{
-    AccountId, AddressNumber, CallbackId, CarrierId, CountryId, KeyId, LoadId, MessageId, OfferId,
-    OrderId, OrderNumber, PersonId, Product, ProviderId, RailId, Seq, ServiceId, Token,
+    AccountId, AddressNumber, CallbackId, CountryId, KeyId, LoadId, MessageId, OfferId, OrderId,
+    OrderNumber, PersonId, Product, ProductKind, ProviderId, RailId, Seq, ServiceId, SourceId,
+    Token, VariantId,
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::{FailReason, Held, Order, OrderNotes, OrderRef, OrderStatus, Outlay};
 use nexnum_engine::pricing::Margin;
+use nexnum_engine::product::{LineType, OfferKey, Variant};
 use nexnum_engine::replies::StoredReply;
 use nexnum_engine::sealed::{KeyHandle, KeyOwner, SealedValue};
 use nexnum_engine::snapshot::Row;
@@ -234,7 +236,8 @@ newtypes!(
     MessageId,
     Micros,
     OfferId,
-    CarrierId,
+    VariantId,
+    SourceId,
     OrderId,
     OrderNumber,
     PersonId,
@@ -296,7 +299,9 @@ impl Wire for Legs {
 }
 
 structs! {
-    Product { country, service }
+    Product { country, service, kind }
+    OfferKey { product, variant, source, step }
+    Variant { carrier, line, area }
     LedgerTerms { currency, permutation, index_check }
     CatalogVersion { countries, services, hash }
     Epoch { epoch, node, program, rules, catalog }
@@ -312,7 +317,7 @@ structs! {
     AttemptEnd { error, word }
     Charged { amount, currency, rate }
     Placement {
-        order, number, product, carrier, limit, terms, deadline, assignment, max_price, routing,
+        order, number, product, variant, limit, terms, deadline, assignment, max_price, routing,
         notes
     }
     Arrival { way, kind, identity, names_service }
@@ -335,16 +340,16 @@ structs! {
     Outlay { amount, moved }
     Message { id, digest, said, received_at, late, shown }
     Order {
-        id, account, number, product, carrier, limit, price, cost, held, outlay, offer, provider,
+        id, account, number, product, variant, limit, price, cost, held, outlay, offer, provider,
         attempt, in_doubt, placed_at, deadline, status, state, awaits_another, assignment, messages,
         closed_at, notes
     }
-    Counters { seq, account, key, provider, carrier, order, message, load, rail }
+    Counters { seq, account, key, provider, variant, order, message, load, rail }
     AccountName { digest, sealed }
     Account { name, credit_limit, opened_at, orders }
     Key { account, scope, hash, prefix, revoked }
     Provider { name, kind }
-    Offer { provider, product, carrier }
+    Offer { provider, product, variant, source, step }
     StockTerms { cost, price }
     StoredReply { fingerprint, made, at, seq }
     GivenUp { at, order, attempt, provider, product, placed_at }
@@ -366,9 +371,11 @@ enums! {
     ActingFor { 1 Account(id), 2 Parent(id), 3 Plan(person) }
     Scope { 1 Trade, 2 Admin }
     ProviderKind { 1 Own, 2 Driven }
+    ProductKind { 1 Activation }
+    LineType { 1 Mobile, 2 Voip, 3 Landline }
     Closing { 1 Completed, 2 Cancelled, 3 TimedOut }
     SkipReason {
-        1 OtherCarrier, 2 Tried, 3 Closed, 4 OutOfStock, 5 AboveLimit, 6 CannotPay, 7 Busy, 8 PriceMoved
+        1 OtherVariant, 2 Tried, 3 Closed, 4 OutOfStock, 5 AboveLimit, 6 CannotPay, 7 Busy, 8 PriceMoved
     }
     AttemptError {
         1 NoNumbers, 2 NoBalance, 3 BadKey, 4 BadService, 5 BadCountry, 6 PriceTooLow, 7 Banned,
@@ -420,7 +427,7 @@ enums! {
         4 Key(id, key),
         5 Payment(rail, reference, paid),
         6 Provider(id, provider),
-        7 Carrier(id, name),
+        7 Variant(id, parts),
         8 Offer(offer),
         9 Pool(id, terms, numbers),
         10 Order(order),
@@ -450,7 +457,7 @@ events! {
     2 Account(AccountEvent::KeyIssued) { key, account, scope, hash, prefix },
     3 Account(AccountEvent::KeyRevoked) { key },
     5 Offer(OfferEvent::ProviderRegistered) { provider, name, kind },
-    6 Offer(OfferEvent::CarrierNamed) { carrier, name },
+    6 Offer(OfferEvent::VariantNamed) { variant, parts },
     7 Offer(OfferEvent::OffersListed) { provider, first, offers },
     9 Offer(OfferEvent::StockLoaded) { load, offer, cost, price, numbers },
     10 Order(OrderEvent::OrderPlaced)(placement),

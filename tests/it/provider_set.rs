@@ -14,7 +14,7 @@ use nexnum_driver::Secret;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::OpenAccount;
 use nexnum_engine::group::Origin;
-use nexnum_engine::ids::{AccountId, CarrierId, OrderId, ProviderId};
+use nexnum_engine::ids::{AccountId, OrderId, ProviderId, VariantId};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::Order;
 use nexnum_sandbox::{FaultKind, Sandbox, SandboxConfig};
@@ -96,7 +96,7 @@ impl Rig {
     }
 
     async fn buy(&self) -> Result<OrderId, Refusal> {
-        let wish = Wish { product: product(), carrier: CarrierId::ANY, limit: None };
+        let wish = Wish { product: product(), variant: VariantId::ANY, limit: None };
         Ok(self.orders().place(&Origin::SYSTEM, self.buyer, wish.into()).await?.order.id)
     }
 

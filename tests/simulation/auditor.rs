@@ -156,7 +156,7 @@ impl Auditor {
                 self.hold_back(at, (*offer, *number), *rested, *until)
             }
             OfferEvent::ProviderRegistered { .. }
-            | OfferEvent::CarrierNamed { .. }
+            | OfferEvent::VariantNamed { .. }
             | OfferEvent::OffersListed { .. } => Ok(()),
         }
     }

@@ -257,9 +257,9 @@ fn driven(state: &State) -> impl Iterator<Item = (OfferId, &Offer)> {
 
 /// What a provider's list says of an offer when the ledger is at this position.
 fn listing(state: &State, id: OfferId) -> (ProviderId, Listing) {
-    let Offer { provider, product, carrier } = *state.offer(id).expect("it was listed");
+    let Offer { provider, product, variant, .. } = *state.offer(id).expect("it was listed");
     let turn = u64::from(id.0) * 7 + state.seq().0;
     let (cost, stock) = (Micros(20 + (turn % 30) as i64), (turn % 9) as u32);
     let price = Micros(cost.0 + 20);
-    (provider, Listing { offer: id, product, carrier, cost, price, stock })
+    (provider, Listing { offer: id, product, variant, cost, price, stock })
 }

@@ -119,11 +119,11 @@ fn directory(model: &ReadModel, state: &State) -> Result<(), String> {
             same("its books", shown, state.balance(book).negated())?;
         }
     }
-    for (id, name) in state.carriers() {
-        same("operator", directory.carrier(name), Some(id))?;
+    for (id, parts) in state.variants() {
+        same("variant", directory.variant(parts), Some(id))?;
     }
     for (id, offer) in state.offers() {
-        let shown = directory.offer(offer.provider, offer.product, offer.carrier);
+        let shown = directory.offer(offer.provider, offer.key());
         same("offer", shown, Some(id))?;
     }
     Ok(())

@@ -300,7 +300,7 @@ impl World {
         let claim = match &mut command {
             Command::PlaceOrder(order) if self.rng.once_in(3) => {
                 let limit = (!self.rng.once_in(3)).then_some(order.limit);
-                let wish = Wish { product: order.product, carrier: order.carrier, limit };
+                let wish = Wish { product: order.product, variant: order.variant, limit };
                 let claim =
                     claim::claim(self.life().market.grid(), &Providers::default(), &wish, &[]);
                 let claim = claim.ok()?.claim;

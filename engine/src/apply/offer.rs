@@ -3,7 +3,8 @@
 use super::dense::next;
 use crate::activation::StockNumber;
 use crate::event::{LoadedNumber, OfferEvent, ProviderKind};
-use crate::ids::{CarrierId, LoadId, OfferId, Product, ProviderId, Token};
+use crate::ids::{LoadId, OfferId, ProviderId, Token};
+use crate::product::OfferKey;
 use crate::state::{Offer, Provider, Quarantined, State, StockTerms};
 use crate::time::Time;
 
@@ -15,10 +16,12 @@ impl State {
                 self.books.open_provider(*provider);
                 self.providers.insert(*provider, Provider { name: name.clone(), kind: *kind });
             }
-            OfferEvent::CarrierNamed { carrier, name } => {
-                next(&mut self.counters.carrier.0, carrier.0);
-                self.carrier_ids.insert(name.clone(), *carrier);
-                self.carriers.insert(*carrier, name.clone());
+            OfferEvent::VariantNamed { variant, parts } => {
+                next(&mut self.counters.variant.0, variant.0);
+                assert!(!parts.is_any(), "any is not named");
+                let before = self.variant_ids.insert(parts.clone(), *variant);
+                assert_eq!(before, None, "a variant is named once");
+                self.variants.insert(*variant, parts.clone());
             }
             OfferEvent::OffersListed { provider, first, offers } => {
                 assert_eq!(first.0 as usize, self.offers.len() + 1, "ids are dense");
@@ -40,12 +43,12 @@ impl State {
         }
     }
 
-    fn list_offers(&mut self, provider: ProviderId, offers: &[(Product, CarrierId)]) {
+    fn list_offers(&mut self, provider: ProviderId, offers: &[OfferKey]) {
         assert!(self.providers.contains(provider), "an offer has a provider");
-        for &(product, carrier) in offers {
-            self.offers.push(Offer { provider, product, carrier });
+        for key in offers {
+            self.offers.push(Offer::new(provider, *key));
             let id = OfferId(self.offers.len() as u32);
-            let before = self.offer_ids.insert((provider, product, carrier), id);
+            let before = self.offer_ids.insert((provider, *key), id);
             assert_eq!(before, None, "an offer is listed once");
         }
     }

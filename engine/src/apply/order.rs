@@ -90,7 +90,7 @@ impl State {
             account,
             number: placement.number,
             product: placement.product,
-            carrier: placement.carrier,
+            variant: placement.variant,
             limit: placement.limit,
             price: terms.price,
             cost: terms.cost,

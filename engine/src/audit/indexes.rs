@@ -15,7 +15,7 @@ use crate::state::State;
 /// The first that differs from its table, in words.
 pub(super) fn follow_from_tables(state: &State) -> Result<(), String> {
     let rules = [
-        (names(state), "names and hashes are not those of accounts, keys, carriers and offers"),
+        (names(state), "names and hashes are not those of accounts, keys, variants and offers"),
         (times(state), "deadlines and ends are not those of the orders"),
         (numbers(state), "numbers and purchases are not those of the orders"),
         (rests(state), "what rests and what was seen are not ordered as they are listed"),
@@ -32,15 +32,15 @@ fn names(state: &State) -> bool {
     let names = state.accounts.values().filter_map(|account| account.name.as_ref());
     let names: BTreeSet<_> = names.map(|name| &name.digest).collect();
     let hashes: BTreeSet<_> = state.keys.values().map(|key| &key.hash).collect();
-    let carriers: BTreeMap<_, _> = state.carriers.iter().map(|(id, name)| (name, id)).collect();
+    let variants: BTreeMap<_, _> = state.variants.iter().map(|(id, parts)| (parts, id)).collect();
     let rails: BTreeMap<_, _> = state.rails().map(|(id, name)| (name, id)).collect();
     let offers = (1..).zip(&state.offers).all(|(id, offer)| {
-        let key = (offer.provider, offer.product, offer.carrier);
+        let key = (offer.provider, offer.key());
         state.offer_ids.get(&key).is_some_and(|known| known.0 == id)
     });
     names.into_iter().eq(&state.account_names)
         && hashes.into_iter().eq(&state.key_hashes)
-        && carriers.into_iter().eq(state.carrier_ids.iter().map(|(name, id)| (name, *id)))
+        && variants.into_iter().eq(state.variant_ids.iter().map(|(parts, id)| (parts, *id)))
         && rails.into_iter().eq(state.rail_ids.iter().map(|(name, id)| (&**name, *id)))
         && offers
         && state.offer_ids.len() == state.offers.len()
@@ -102,16 +102,17 @@ mod tests {
     use crate::command::Caller;
     use crate::command::{
         AssignNumber, Cancel, Command, Deposit, IssueKey, ListOffers, LoadStock, MakeSealKey,
-        NameCarrier, NewPayment, OpenAccount, PlaceOrder, RegisterProvider, Timings,
+        NameVariant, NewPayment, OpenAccount, PlaceOrder, RegisterProvider, Timings,
     };
     use crate::engine::Engine;
     use crate::event::{AccountName, LoadedNumber, MoveReason, Routing, Terms};
     use crate::group::{Groups, Head};
     use crate::ids::{
-        AccountId, CarrierId, CountryId, LoadId, OfferId, OrderId, Product, ProviderId, ServiceId,
-        Token,
+        AccountId, CountryId, LoadId, OfferId, OrderId, Product, ProviderId, ServiceId, Token,
+        VariantId,
     };
     use crate::money::Micros;
+    use crate::product::OfferKey;
     use crate::sealed::{KeyHandle, KeyOwner, SealedValue, TAG_LEN};
     use crate::state::{Lost, WriteOff};
     use crate::time::Time;
@@ -133,8 +134,8 @@ mod tests {
     fn place(provider: ProviderId) -> Command {
         PlaceOrder {
             account: AccountId(1),
-            product: Product { country: CountryId(1), service: ServiceId(1) },
-            carrier: CarrierId::ANY,
+            product: Product::activation(CountryId(1), ServiceId(1)),
+            variant: VariantId::ANY,
             limit: Micros(10),
             terms: Terms {
                 offer: OfferId(provider.0.into()),
@@ -166,13 +167,13 @@ mod tests {
         let payment = NewPayment::new("bank", Micros(100), 1);
         run(Deposit { account: AccountId(1), payment, sealed: None }.into());
         run(IssueKey { account: Some(AccountId(1)), hash: [1; 32], prefix: "nx".into() }.into());
-        run(NameCarrier { name: "tele".into() }.into());
+        run(NameVariant::of_carrier("tele".into()).into());
         for (name, kind) in [("own", ProviderKind::Own), ("hero", ProviderKind::Driven)] {
             run(RegisterProvider { name: name.into(), kind }.into());
         }
-        let product = Product { country: CountryId(1), service: ServiceId(1) };
+        let product = Product::activation(CountryId(1), ServiceId(1));
         for provider in [OWN, DRIVEN] {
-            run(ListOffers { provider, offers: vec![(product, CarrierId::ANY)] }.into());
+            run(ListOffers { provider, offers: vec![OfferKey::of(product, VariantId::ANY)] }.into());
         }
         let (offer, cost, price) = (OfferId(1), Micros(5), Micros(10));
         for (handle, owner) in [(LOAD, KeyOwner::Load(offer)), (DAY, KeyOwner::Day(1))] {
@@ -210,7 +211,7 @@ mod tests {
         let changes: [(&str, Change); 15] = [
             ("a name", |state| state.account_names.pop_first().is_some()),
             ("a key's hash", |state| state.key_hashes.insert([9; 32])),
-            ("a carrier's name", |state| state.carrier_ids.pop_first().is_some()),
+            ("a variant", |state| state.variant_ids.pop_first().is_some()),
             ("an offer", |state| state.offer_ids.pop_last().is_some()),
             ("a deadline of no order", |state| state.deadlines.insert((Time(9), OrderId(9)))),
             ("a deadline", |state| state.deadlines.pop_first().is_some()),

@@ -203,8 +203,8 @@ pub fn state_hash(state: &State) -> [u8; 32] {
         rail_ids: _,
         payments,
         providers,
-        carriers,
-        carrier_ids: _,
+        variants,
+        variant_ids: _,
         offers,
         offer_ids: _,
         pools,
@@ -231,7 +231,7 @@ pub fn state_hash(state: &State) -> [u8; 32] {
         seal_keys: _,
     } = state;
     (counters, ledger, epoch).hash(&mut hasher);
-    (accounts, keys, rails, payments, providers, carriers).hash(&mut hasher);
+    (accounts, keys, rails, payments, providers, variants).hash(&mut hasher);
     for (book, amount) in books.iter() {
         (book, amount).hash(&mut hasher);
     }

@@ -21,7 +21,7 @@ pub use ledger::{AcceptClock, BeginEpoch, CloseDay, OpenLedger, RecordClockStep}
 pub use memory::Pulse;
 pub use message::{CompleteMessage, Incoming, IngestMessage, RequestAnother, ShowMessages};
 pub use money::{Deposit, NewPayment, PayProvider};
-pub use offer::{ListOffers, LoadStock, NameCarrier, RegisterProvider};
+pub use offer::{ListOffers, LoadStock, NameVariant, RegisterProvider};
 pub use order::{
     AssignNumber, Caller, Cancel, ClearDoubt, DoubtOrder, FailOrder, Finish, NextAttempt,
     PlaceOrder, RecoverLoss, Timings,
@@ -31,7 +31,7 @@ pub use seal_key::{DestroySealKey, MakeSealKey, Retoken};
 pub use upstream::{EndByProvider, EndUpstream, Expire, FindOrphan, NamePurchase, SettleOrphan};
 
 use crate::group::{Idempotency, KeyUse};
-use crate::ids::{AccountId, AddressNumber, CallbackId, CarrierId, KeyId, ProviderId};
+use crate::ids::{AccountId, AddressNumber, CallbackId, KeyId, ProviderId, VariantId};
 
 /// A command that states the type of its answer.
 pub trait Request: Into<Command> {
@@ -89,7 +89,7 @@ commands! {
     Deposit => Effect,
     PayProvider => Effect,
     RegisterProvider => ProviderId,
-    NameCarrier => CarrierId,
+    NameVariant => VariantId,
     ListOffers => Listed,
     LoadStock => u32,
     PlaceOrder => Placed,

@@ -1,8 +1,9 @@
 //! What may be asked for providers, offers and own stock.
 
 use crate::event::{LoadedNumber, ProviderKind};
-use crate::ids::{CarrierId, OfferId, Product, ProviderId, Token};
+use crate::ids::{OfferId, ProviderId, Token};
 use crate::money::Micros;
+use crate::product::{OfferKey, Variant};
 
 /// Connects a provider; the same name and kind again is the same provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,11 +14,19 @@ pub struct RegisterProvider {
     pub kind: ProviderKind,
 }
 
-/// Interns a carrier's name; the same name again is the same carrier.
+/// Gives an id to a variant; the same again is the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NameCarrier {
-    /// The name.
-    pub name: Box<str>,
+pub struct NameVariant {
+    /// Its parts; one at least is named.
+    pub parts: Variant,
+}
+
+impl NameVariant {
+    /// That of a carrier's numbers.
+    #[must_use]
+    pub const fn of_carrier(name: Box<str>) -> Self {
+        Self { parts: Variant::of_carrier(name) }
+    }
 }
 
 /// Gives ids to offers seen first.
@@ -26,7 +35,7 @@ pub struct ListOffers {
     /// Whose.
     pub provider: ProviderId,
     /// What each is for; none of them known yet.
-    pub offers: Vec<(Product, CarrierId)>,
+    pub offers: Vec<OfferKey>,
 }
 
 /// Puts numbers into own stock at a price.

@@ -2,7 +2,7 @@
 
 use crate::event::{AttemptEnd, Charged, Routing, Terms};
 use crate::group::Idempotency;
-use crate::ids::{AccountId, CarrierId, OrderId, Product, Token};
+use crate::ids::{AccountId, OrderId, Product, Token, VariantId};
 use crate::money::Micros;
 use crate::order::{FailReason, OrderNotes};
 use crate::sealed::SealedValue;
@@ -33,8 +33,8 @@ pub struct PlaceOrder {
     pub account: AccountId,
     /// What.
     pub product: Product,
-    /// The carrier asked for, or `ANY`.
-    pub carrier: CarrierId,
+    /// The variant asked for, or `ANY`.
+    pub variant: VariantId,
     /// The most the buyer pays.
     pub limit: Micros,
     /// The most that the buyer named; `None` where the first ask's price is the limit.

@@ -2,7 +2,7 @@
 
 use crate::group::Made;
 use crate::ids::{
-    AccountId, AddressNumber, CallbackId, CarrierId, KeyId, OfferId, OrderId, ProviderId,
+    AccountId, AddressNumber, CallbackId, KeyId, OfferId, OrderId, ProviderId, VariantId,
 };
 
 /// Offers that were listed; their ids are dense.
@@ -71,8 +71,8 @@ replies! {
     Address(AddressNumber),
     /// The provider registered or known.
     Provider(ProviderId),
-    /// The carrier named or known.
-    Carrier(CarrierId),
+    /// The variant named or known.
+    Variant(VariantId),
     /// The offers listed.
     Listed(Listed),
     /// The order placed, or its next attempt begun.

@@ -27,7 +27,7 @@ use crate::state::State;
 use crate::time::Time;
 
 /// The version of the rules: one more with each change of what commands are decided to.
-pub const RULES: u32 = 4;
+pub const RULES: u32 = 5;
 
 /// Decides a command at `at`: pushes its events and answers, or refuses.
 ///
@@ -53,7 +53,7 @@ pub fn decide(
         Command::Deposit(new) => reply(new, payment::deposit(state, new, events)),
         Command::PayProvider(new) => reply(new, payment::pay_provider(state, new, events)),
         Command::RegisterProvider(new) => reply(new, offer::register_provider(state, new, events)),
-        Command::NameCarrier(new) => reply(new, offer::name_carrier(state, new, events)),
+        Command::NameVariant(new) => reply(new, offer::name_variant(state, new, events)),
         Command::ListOffers(list) => reply(list, offer::list(state, list, events)),
         Command::LoadStock(stock) => {
             reply(stock, offer::load_stock(state, policy, at, stock, events))

@@ -1,14 +1,15 @@
-//! Providers, carriers' names, offers and own stock.
+//! Providers, variants, offers and own stock.
 
 use super::check::{bounded, counted, next_id, sealed_under};
 use super::rest;
-use crate::command::{ListOffers, Listed, LoadStock, NameCarrier, RegisterProvider};
+use crate::command::{ListOffers, Listed, LoadStock, NameVariant, RegisterProvider};
 use crate::event::{Event, LoadedNumber, OfferEvent, ProviderKind};
 use crate::grid::PROVIDERS_MAX;
-use crate::ids::{CarrierId, LoadId, OfferId, ProviderId, Token};
+use crate::ids::{LoadId, OfferId, ProviderId, SourceId, Token, VariantId};
 use crate::limits::{NAME_LEN_MAX, NUMBERS_MAX, OFFERS_MAX};
 use crate::money::{COST_MAX, Micros};
 use crate::policy::Policy;
+use crate::product::Variant;
 use crate::reject::Reject;
 use crate::sealed::{KeyOwner, Purpose};
 use crate::state::State;
@@ -41,19 +42,25 @@ pub(super) fn register_provider(
     Ok(provider)
 }
 
-pub(super) fn name_carrier(
+pub(super) fn name_variant(
     state: &State,
-    NameCarrier { name }: &NameCarrier,
+    NameVariant { parts }: &NameVariant,
     events: &mut Vec<Event>,
-) -> Result<CarrierId, Reject> {
-    bounded(name, NAME_LEN_MAX, "operator")?;
-    if let Some(known) = state.carrier_ids.get(name) {
+) -> Result<VariantId, Reject> {
+    let Variant { carrier, line: _, area } = parts;
+    for (text, field) in [(carrier, "carrier"), (area, "area")] {
+        text.as_deref().map_or(Ok(()), |text| bounded(text, NAME_LEN_MAX, field))?;
+    }
+    if parts.is_any() {
+        return Err(Reject::OutOfBounds("variant"));
+    }
+    if let Some(known) = state.variant_ids.get(parts) {
         return Ok(*known);
     }
-    let last = state.counters.carrier.0;
-    let carrier = CarrierId(last.checked_add(1).ok_or(Reject::Exhausted("operators"))?);
-    events.push(Event::Offer(OfferEvent::CarrierNamed { carrier, name: name.clone() }));
-    Ok(carrier)
+    let last = state.counters.variant.0;
+    let variant = VariantId(last.checked_add(1).ok_or(Reject::Exhausted("variants"))?);
+    events.push(Event::Offer(OfferEvent::VariantNamed { variant, parts: parts.clone() }));
+    Ok(variant)
 }
 
 pub(super) fn list(
@@ -68,13 +75,16 @@ pub(super) fn list(
         return Err(Reject::Exhausted("offers"));
     }
     let mut seen = BTreeSet::new();
-    for &(product, carrier) in offers {
-        let known = state.offer_for(provider, product, carrier).is_some();
-        if known || !seen.insert((product, carrier)) {
+    for key in offers {
+        if state.offer_for(provider, *key).is_some() || !seen.insert(*key) {
             return Err(Reject::DuplicateOffer);
         }
-        if carrier != CarrierId::ANY && !state.carriers.contains(carrier) {
-            return Err(Reject::OutOfBounds("operator"));
+        if key.variant != VariantId::ANY && !state.variants.contains(key.variant) {
+            return Err(Reject::OutOfBounds("variant"));
+        }
+        // Sources get ids with their feature.
+        if key.source != SourceId::ANY {
+            return Err(Reject::OutOfBounds("source"));
         }
     }
     let first = OfferId(state.offers.len() as u32 + 1);
@@ -154,7 +164,7 @@ pub(super) fn load_stock(
     if state.held.len() + numbers.len() > NUMBERS_MAX {
         return Err(Reject::Exhausted("numbers"));
     }
-    // A number has one carrier: of two offers of a service it would be sold to two buyers at
+    // A number has one variant: of two offers of a service it would be sold to two buyers at
     // once, and no message could say whose it is.
     let is_held = |number: &Token| {
         state.offers_with(*number).filter_map(|id| state.offer(id)).any(|other| {

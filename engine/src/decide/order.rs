@@ -14,7 +14,7 @@ use crate::event::{
     AttemptEnd, Event, MoveReason, OrderEvent, Placement, ProviderKind, RATE_LEN_MAX, Terms,
 };
 use crate::group::Made;
-use crate::ids::{CarrierId, OrderId, OrderNumber, Product, Token};
+use crate::ids::{OrderId, OrderNumber, Product, Token, VariantId};
 use crate::limits::{ATTEMPTS_MAX, BUY_TIME_MS, NAME_LEN_MAX};
 use crate::money::{COST_MAX, Micros};
 use crate::order::{FailReason, LINE, Order, OrderNotes, OrderRef};
@@ -30,7 +30,7 @@ pub(super) fn place(
     order: &PlaceOrder,
     events: &mut Vec<Event>,
 ) -> Result<Placed, Reject> {
-    let &PlaceOrder { account, product, carrier, limit, terms, timings, .. } = order;
+    let &PlaceOrder { account, product, variant, limit, terms, timings, .. } = order;
     state.account(account).ok_or(Reject::UnknownAccount)?;
     for used in order.idempotency.iter().flat_map(UnderKeys::iter) {
         let Some(stored) = state.reply(account, used.key) else { continue };
@@ -39,7 +39,7 @@ pub(super) fn place(
         return if same { Ok(Placed::Replayed(made)) } else { Err(Reject::IdempotencyMismatch) };
     }
     check_notes(state, order.notes.as_deref())?;
-    let wish = Wish { product, carrier, limit };
+    let wish = Wish { product, variant, limit };
     let assignment = check_terms(state, at, wish, terms, timings)?;
     check_room(state, terms.provider)?;
     check_funds(state, account, terms.price)?;
@@ -54,7 +54,7 @@ pub(super) fn place(
         order: order_ref,
         number: OrderNumber(state.accounts[account].orders.0 + 1),
         product,
-        carrier,
+        variant,
         limit,
         terms,
         deadline: at.plus_ms(BUY_TIME_MS),
@@ -92,7 +92,7 @@ const fn placed(order: OrderId, filled: bool) -> Placed {
 #[derive(Clone, Copy)]
 struct Wish {
     product: Product,
-    carrier: CarrierId,
+    variant: VariantId,
     limit: Micros,
 }
 
@@ -100,14 +100,14 @@ struct Wish {
 fn check_terms(
     state: &State,
     at: Time,
-    Wish { product, carrier, limit }: Wish,
+    Wish { product, variant, limit }: Wish,
     terms: Terms,
     timings: Timings,
 ) -> Result<Option<Assignment>, Reject> {
     let offer = state.offer(terms.offer).ok_or(Reject::UnknownOffer)?;
     let suits = offer.provider == terms.provider
         && offer.product == product
-        && (carrier == CarrierId::ANY || offer.carrier == carrier);
+        && state.is_variant_of(offer.variant, variant);
     if !suits {
         return Err(Reject::UnknownOffer);
     }
@@ -157,7 +157,7 @@ pub(super) fn next_attempt(
     if order.attempt >= ATTEMPTS_MAX {
         return Err(Reject::Exhausted("attempts"));
     }
-    let wish = Wish { product: order.product, carrier: order.carrier, limit: order.limit };
+    let wish = Wish { product: order.product, variant: order.variant, limit: order.limit };
     let assignment = check_terms(state, at, wish, terms, timings)?;
     check_room(state, terms.provider)?;
     let change = terms.price.checked_sub(order.price).expect("prices are bounded");

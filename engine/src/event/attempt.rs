@@ -8,7 +8,7 @@ use crate::pricing::Margin;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SkipReason {
     /// It is for another carrier.
-    OtherCarrier,
+    OtherVariant,
     /// The order had tried it, or is not to try it: it had sold out under the order, or what was
     /// bought of it before could not be sold.
     Tried,

@@ -1,8 +1,9 @@
 //! What happens to providers, their offers and own stock.
 
 use super::bulk::Bulk;
-use crate::ids::{CarrierId, LoadId, OfferId, Product, ProviderId, Token};
+use crate::ids::{LoadId, OfferId, ProviderId, Token, VariantId};
 use crate::money::Micros;
+use crate::product::{OfferKey, Variant};
 use crate::sealed::SealedValue;
 use crate::time::Time;
 
@@ -39,12 +40,12 @@ pub enum OfferEvent {
         /// Where its numbers come from.
         kind: ProviderKind,
     },
-    /// A carrier's name was seen first.
-    CarrierNamed {
+    /// A variant was seen first.
+    VariantNamed {
         /// Dense id.
-        carrier: CarrierId,
-        /// The name.
-        name: Box<str>,
+        variant: VariantId,
+        /// Its parts.
+        parts: Variant,
     },
     /// Offers were seen first and got their ids. What a provider's list says of them is market
     /// data, which the ledger does not keep; own stock has terms and numbers with its loads.
@@ -54,7 +55,7 @@ pub enum OfferEvent {
         /// The first one's id; the others follow densely.
         first: OfferId,
         /// What each is for.
-        offers: Vec<(Product, CarrierId)>,
+        offers: Vec<OfferKey>,
     },
     /// The operator put numbers into own stock; its terms are those of the whole offer from now on.
     StockLoaded {
@@ -102,7 +103,7 @@ impl OfferEvent {
                 Bulk { rows: 0, text_len: numbers.len() * LOADED_NUMBER_LEN_MAX }
             }
             Self::ProviderRegistered { .. }
-            | Self::CarrierNamed { .. }
+            | Self::VariantNamed { .. }
             | Self::NumberReleased { .. }
             | Self::NumberHeldBack { .. } => Bulk::NONE,
         }
@@ -113,7 +114,7 @@ impl OfferEvent {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::ProviderRegistered { .. } => "ProviderRegistered",
-            Self::CarrierNamed { .. } => "CarrierNamed",
+            Self::VariantNamed { .. } => "VariantNamed",
             Self::OffersListed { .. } => "OffersListed",
             Self::StockLoaded { .. } => "StockLoaded",
             Self::NumberReleased { .. } => "NumberReleased",

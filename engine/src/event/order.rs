@@ -3,7 +3,7 @@
 use super::attempt::{AttemptEnd, Charged, Routing};
 use super::bulk::Bulk;
 use crate::activation::{Assignment, Message, NumberPlace, SealedParts};
-use crate::ids::{CarrierId, KeyId, MessageId, OfferId, OrderNumber, Product, ProviderId};
+use crate::ids::{KeyId, MessageId, OfferId, OrderNumber, Product, ProviderId, VariantId};
 use crate::money::Micros;
 use crate::order::{FailReason, OrderNotes, OrderRef};
 use crate::sealed::SealedValue;
@@ -42,8 +42,8 @@ pub struct Placement {
     pub number: OrderNumber,
     /// What.
     pub product: Product,
-    /// The carrier asked for.
-    pub carrier: CarrierId,
+    /// The variant asked for.
+    pub variant: VariantId,
     /// The most the buyer pays.
     pub limit: Micros,
     /// The first attempt.

@@ -30,7 +30,7 @@ use loom::sync::atomic::{AtomicU64, Ordering};
 #[cfg(not(loom))]
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::ids::{CarrierId, CountryId, Product, ProviderId, ServiceId};
+use crate::ids::{CountryId, Product, ProviderId, ServiceId, VariantId};
 use crate::money::Micros;
 
 /// Units a cell can offer: 24 bits. More are clamped, since no provider sells them in one sync.
@@ -59,8 +59,8 @@ pub struct Place {
     pub product: Product,
     /// Who delivers it; never 0.
     pub provider: ProviderId,
-    /// The carrier, or [`CarrierId::ANY`].
-    pub carrier: CarrierId,
+    /// The variant, or [`VariantId::ANY`].
+    pub variant: VariantId,
 }
 
 /// Why a cell gave no unit.
@@ -167,7 +167,7 @@ pub struct Cell {
     /// offered 24 bits | claimed 20 bits | version 20 bits.
     word: AtomicU64,
     terms: TermsWords,
-    /// country | service | provider | carrier, 16 bits each; 0 until listed.
+    /// country | service | provider | variant, 16 bits each; 0 until listed.
     place: AtomicU64,
 }
 
@@ -186,9 +186,9 @@ impl Cell {
         let bits = self.place.load(Ordering::Acquire);
         let part = |shift: u32| (bits >> shift) as u16;
         (bits != 0).then(|| Place {
-            product: Product { country: CountryId(part(48)), service: ServiceId(part(32)) },
+            product: Product::activation(CountryId(part(48)), ServiceId(part(32))),
             provider: ProviderId(part(16)),
-            carrier: CarrierId(part(0)),
+            variant: VariantId(part(0)),
         })
     }
 
@@ -197,11 +197,11 @@ impl Cell {
         assert!(place.provider.0 != 0 && self.place().is_none(), "an offer is listed once");
         self.terms.store(terms);
         self.adjust(|stock| Some(stock.with_offered(offered)));
-        let Place { product, provider, carrier } = place;
+        let Place { product, provider, variant } = place;
         let bits = u64::from(product.country.0) << 48
             | u64::from(product.service.0) << 32
             | u64::from(provider.0) << 16
-            | u64::from(carrier.0);
+            | u64::from(variant.0);
         self.place.store(bits, Ordering::Release);
     }
 

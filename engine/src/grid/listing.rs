@@ -6,7 +6,7 @@ use std::{error, fmt};
 use super::chunks::OFFERS_MAX;
 #[cfg(doc)]
 use super::providers::PROVIDERS_MAX;
-use crate::ids::{CarrierId, OfferId, Product, ProviderId};
+use crate::ids::{OfferId, Product, ProviderId, VariantId};
 #[cfg(doc)]
 use crate::money::AMOUNT_MAX;
 use crate::money::Micros;
@@ -14,12 +14,12 @@ use crate::money::Micros;
 /// One row of a provider's list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Listing {
-    /// The offer: the same for the same provider, product and carrier, always.
+    /// The offer: the same for the same provider, product and variant, always.
     pub offer: OfferId,
     /// What is sold.
     pub product: Product,
-    /// The carrier, or [`CarrierId::ANY`].
-    pub carrier: CarrierId,
+    /// The variant, or [`VariantId::ANY`].
+    pub variant: VariantId,
     /// What the provider takes from us for a unit; 0 to [`AMOUNT_MAX`].
     pub cost: Micros,
     /// What a buyer pays for a unit; 0 to [`AMOUNT_MAX`].
@@ -61,7 +61,7 @@ pub enum PublishError {
     BadPrice(OfferId),
     /// An offer in two rows.
     Twice(OfferId),
-    /// An offer that was listed for another provider, product or carrier.
+    /// An offer that was listed for another provider, product or variant.
     OtherPlace(OfferId),
 }
 
@@ -74,7 +74,7 @@ impl fmt::Display for PublishError {
             Self::BadPrice(offer) => write!(f, "offer {offer} has a price out of range"),
             Self::Twice(offer) => write!(f, "offer {offer} is in the list twice"),
             Self::OtherPlace(offer) => {
-                write!(f, "offer {offer} is another provider's, product's or carrier's")
+                write!(f, "offer {offer} is another provider's, product's or variant's")
             }
         }
     }

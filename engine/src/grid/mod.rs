@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex};
 
 use arc_swap::{ArcSwapOption, Guard};
 
-use crate::ids::{CarrierId, CountryId, OfferId, Product, ProviderId};
+use crate::ids::{CountryId, OfferId, Product, ProviderId, VariantId};
 use crate::money::Micros;
 use cell::{Cell, CellTerms, Place, Spare};
 use ladder::Shelf;
@@ -55,8 +55,8 @@ pub struct Ask {
     pub product: Product,
     /// Who delivers it.
     pub provider: ProviderId,
-    /// The carrier, or [`CarrierId::ANY`].
-    pub carrier: CarrierId,
+    /// The variant, or [`VariantId::ANY`].
+    pub variant: VariantId,
     /// What a buyer pays for a unit.
     pub price: Micros,
     /// What the provider takes from us for it; of the same publish as `price`.
@@ -116,7 +116,7 @@ impl Grid {
             offer,
             product: place.product,
             provider: place.provider,
-            carrier: place.carrier,
+            variant: place.variant,
             price: terms.price,
             cost: terms.cost,
             stock,
@@ -130,9 +130,9 @@ impl Grid {
     /// One offer as its provider's row would say it; `None` if it was never listed.
     #[must_use]
     pub fn listing(&self, offer: OfferId) -> Option<Listing> {
-        let (cell, Place { product, provider: _, carrier }) = self.cell(offer)?;
+        let (cell, Place { product, provider: _, variant }) = self.cell(offer)?;
         let (CellTerms { cost, price }, stock) = cell.listed(&self.spare);
-        Some(Listing { offer, product, carrier, cost, price, stock })
+        Some(Listing { offer, product, variant, cost, price, stock })
     }
 
     /// Adds own stock that was loaded or came back; gives what can be claimed after it,
@@ -186,7 +186,7 @@ impl Grid {
         (0..).map(CountryId).zip(&self.shelves).flat_map(|(country, shelf)| {
             let shelf = shelf.load();
             let services = shelf.iter().flat_map(|shelf| shelf.services());
-            let row = |(service, len)| (Product { country, service }, len);
+            let row = |(service, len)| (Product::activation(country, service), len);
             services.map(row).collect::<Vec<_>>()
         })
     }

@@ -86,7 +86,7 @@ impl Grid {
     }
 
     fn check(&self, provider: ProviderId, row: &Listing) -> Result<(), PublishError> {
-        let Listing { offer, product, carrier, cost, price, stock: _ } = *row;
+        let Listing { offer, product, variant, cost, price, stock: _ } = *row;
         if offer.0 == 0 || offer.0 >= OFFERS_MAX {
             return Err(PublishError::OfferOutOfRange(offer));
         }
@@ -97,7 +97,7 @@ impl Grid {
         if [cost, price].iter().any(|money| *money < Micros::ZERO || *money > AMOUNT_MAX) {
             return Err(PublishError::BadPrice(offer));
         }
-        let place = Place { product, provider, carrier };
+        let place = Place { product, provider, variant };
         match self.cell(offer) {
             Some((_, listed)) if listed != place => Err(PublishError::OtherPlace(offer)),
             Some(_) | None => Ok(()),
@@ -122,7 +122,7 @@ impl Grid {
             let terms = CellTerms { cost: row.cost, price: row.price };
             let cell = self.cells.get_or_grow(row.offer);
             if cell.place().is_none() {
-                let place = Place { product: row.product, provider, carrier: row.carrier };
+                let place = Place { product: row.product, provider, variant: row.variant };
                 cell.list(place, terms, row.stock);
                 offers.push(row.offer);
                 self.count_offer();

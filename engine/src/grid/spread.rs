@@ -154,19 +154,19 @@ fn choose(line: &[Candidate], point: u64) -> usize {
 mod tests {
     use super::*;
     use crate::grid::{Coverage, Listing};
-    use crate::ids::{CarrierId, CountryId, ServiceId};
+    use crate::ids::{CountryId, ServiceId, VariantId};
     use crate::money::Micros;
 
-    const PRODUCT: Product = Product { country: CountryId(1), service: ServiceId(1) };
+    const PRODUCT: Product = Product::activation(CountryId(1), ServiceId(1));
 
-    /// Offers by provider, offer, price and stock; each on a carrier of its own.
+    /// Offers by provider, offer, price and stock; each on a variant of its own.
     fn grid_of(rows: &[(u16, u32, i64, u32)]) -> Grid {
         let grid = Grid::new(2, 2);
         for (provider, offer, price, stock) in rows {
             let listing = Listing {
                 offer: OfferId(*offer),
                 product: PRODUCT,
-                carrier: CarrierId(*offer as u16),
+                variant: VariantId(*offer as u16),
                 cost: Micros(*price),
                 price: Micros(*price),
                 stock: *stock,

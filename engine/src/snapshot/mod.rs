@@ -33,7 +33,7 @@ impl State {
             .chain(self.rails.iter().map(|(id, name)| Row::Rail(id, name.clone())))
             .chain(self.providers.iter().map(|(id, known)| Row::Provider(id, known.clone())))
             .chain(payments)
-            .chain(self.carriers.iter().map(|(id, name)| Row::Carrier(id, name.clone())))
+            .chain(self.variants.iter().map(|(id, parts)| Row::Variant(id, parts.clone())))
             .chain(self.offers.iter().map(|offer| Row::Offer(offer.clone())))
             .chain(self.loads.iter().map(|(id, at)| Row::Load(id, *at)))
             .chain(self.pools.iter().flat_map(|(id, pool)| pool_rows(id, pool)))

@@ -12,8 +12,8 @@ use crate::callback::Callback;
 use crate::event::{ProviderKind, ProviderWord, Scope};
 use crate::group::Made;
 use crate::ids::{
-    AccountId, CallbackId, CarrierId, KeyId, LoadId, OfferId, OrderId, ProviderId, RailId, Seq,
-    Token,
+    AccountId, CallbackId, KeyId, LoadId, OfferId, OrderId, ProviderId, RailId, Seq, Token,
+    VariantId,
 };
 use crate::limits::SEEN_MAX;
 use crate::money::Micros;
@@ -83,13 +83,14 @@ impl Rebuilt {
                 state.books.open_provider(id);
                 state.providers.insert(id, provider);
             }
-            Row::Carrier(id, name) => {
-                let mut before = u32::from(self.seen.carrier.0);
-                dense("carrier", id.0.into(), &mut before)?;
-                self.seen.carrier = id;
-                let before = state.carrier_ids.insert(name.clone(), id);
-                check(before.is_none(), || format!("carrier {id} has the name of another"))?;
-                state.carriers.insert(id, name);
+            Row::Variant(id, parts) => {
+                let mut before = u32::from(self.seen.variant.0);
+                dense("variant", id.0.into(), &mut before)?;
+                self.seen.variant = id;
+                check(!parts.is_any(), || format!("variant {id} is any"))?;
+                let before = state.variant_ids.insert(parts.clone(), id);
+                check(before.is_none(), || format!("variant {id} is another once more"))?;
+                state.variants.insert(id, parts);
             }
             Row::Offer(offer) => self.insert_offer(offer)?,
             Row::Load(id, at) => self.insert_load(id, at)?,
@@ -167,14 +168,14 @@ impl Rebuilt {
     fn insert_offer(&mut self, offer: Offer) -> Result<(), String> {
         let state = &mut self.state;
         let id = OfferId(state.offers.len() as u32 + 1);
-        let (provider, carrier) = (offer.provider, offer.carrier);
+        let (provider, variant) = (offer.provider, offer.variant);
         check(state.providers.contains(provider), || {
             format!("offer {id} is of provider {provider}, which is unknown")
         })?;
-        check(carrier == CarrierId::ANY || state.carriers.contains(carrier), || {
-            format!("offer {id} is for carrier {carrier}, which is unknown")
+        check(variant == VariantId::ANY || state.variants.contains(variant), || {
+            format!("offer {id} is for variant {variant}, which is unknown")
         })?;
-        let key = (provider, offer.product, carrier);
+        let key = (provider, offer.key());
         let before = state.offer_ids.insert(key, id);
         check(before.is_none(), || format!("offer {id} is listed twice"))?;
         state.offers.push(offer);
@@ -412,9 +413,9 @@ impl Rebuilt {
             let stands = state.books.get_mut(book);
             *stands.ok_or_else(|| format!("book {book:?} has no owner"))? = amount;
         }
-        let Counters { account, key, provider, carrier, rail, load, .. } = state.counters;
-        let counted = (account, key, provider, carrier, rail, load);
-        let rows = (seen.account, seen.key, seen.provider, seen.carrier, seen.rail, seen.load);
+        let Counters { account, key, provider, variant, rail, load, .. } = state.counters;
+        let counted = (account, key, provider, variant, rail, load);
+        let rows = (seen.account, seen.key, seen.provider, seen.variant, seen.rail, seen.load);
         check(counted == rows, || "the counters count rows that are not there".to_owned())?;
         for order in state.orders.values() {
             let complaint = state.money_complaint(order);

@@ -6,11 +6,12 @@ use crate::book::Book;
 use crate::callback::Callback;
 use crate::event::{ClosedDay, Epoch, LedgerTerms, ProviderWord};
 use crate::ids::{
-    AccountId, CallbackId, CarrierId, KeyId, LoadId, OfferId, OrderId, ProviderId, RailId, Seq,
-    Token,
+    AccountId, CallbackId, KeyId, LoadId, OfferId, OrderId, ProviderId, RailId, Seq, Token,
+    VariantId,
 };
 use crate::money::Micros;
 use crate::order::Order;
+use crate::product::Variant;
 use crate::replies::StoredReply;
 use crate::sealed::{KeyHandle, KeyOwner};
 use crate::state::{
@@ -42,7 +43,7 @@ pub enum Row {
     /// A provider.
     Provider(ProviderId, Provider),
     /// An operator's name.
-    Carrier(CarrierId, Box<str>),
+    Variant(VariantId, Variant),
     /// An offer, in the order of their ids.
     Offer(Offer),
     /// Terms and numbers of own stock, next to be sold first; the next row of the offer goes on.

@@ -5,10 +5,11 @@ use std::collections::VecDeque;
 use crate::activation::StockNumber;
 use crate::event::{AccountName, ForeignAmount, MoveReason, ProviderKind, Scope};
 use crate::ids::{
-    AccountId, CarrierId, KeyId, LoadId, MessageId, OfferId, OrderId, OrderNumber, Product,
-    ProviderId, RailId, Seq,
+    AccountId, KeyId, LoadId, MessageId, OfferId, OrderId, OrderNumber, Product, ProviderId,
+    RailId, Seq, SourceId, VariantId,
 };
 use crate::money::Micros;
+use crate::product::OfferKey;
 use crate::time::Time;
 
 /// A customer's account. Its money is in the books.
@@ -53,10 +54,29 @@ pub struct Provider {
 pub struct Offer {
     /// Whose.
     pub provider: ProviderId,
-    /// For what.
+    /// For which product.
     pub product: Product,
-    /// For which carrier, or `ANY`.
-    pub carrier: CarrierId,
+    /// For which variant, or `ANY`.
+    pub variant: VariantId,
+    /// From which of the provider's sources, or `ANY`.
+    pub source: SourceId,
+    /// Which step of the provider's ladder of prices, from 1; 0 where it has one price.
+    pub step: u16,
+}
+
+impl Offer {
+    /// What a provider sells under a key.
+    pub(crate) const fn new(provider: ProviderId, key: OfferKey) -> Self {
+        let OfferKey { product, variant, source, step } = key;
+        Self { provider, product, variant, source, step }
+    }
+
+    /// What it is for.
+    #[must_use]
+    pub const fn key(&self) -> OfferKey {
+        let Self { provider: _, product, variant, source, step } = *self;
+        OfferKey { product, variant, source, step }
+    }
 }
 
 /// What a number of an offer of own stock costs us, and what it is sold for.
@@ -227,8 +247,8 @@ pub struct Counters {
     pub key: KeyId,
     /// Providers.
     pub provider: ProviderId,
-    /// Carriers.
-    pub carrier: CarrierId,
+    /// Variants.
+    pub variant: VariantId,
     /// Orders.
     pub order: OrderId,
     /// Messages.

@@ -5,7 +5,7 @@
 use nexnum_engine::callback::{CallbackFailure, CallbackOutcome};
 use nexnum_engine::command::{
     AssignNumber, Caller, Cancel, ClearDoubt, Command, Deposit, DoubtOrder, EndByProvider, Expire,
-    FailOrder, FindOrphan, Finish, IngestMessage, IssueKey, ListOffers, NameCarrier, NamePurchase,
+    FailOrder, FindOrphan, Finish, IngestMessage, IssueKey, ListOffers, NamePurchase, NameVariant,
     NewPayment, NextAttempt, OpenAccount, OpenLedger, PlaceOrder, Pulse, ReceiveCallback,
     RecoverLoss, RegisterProvider, RequestAnother, RevokeKey, SettleCallback, SettleOrphan,
     Timings,
@@ -13,12 +13,13 @@ use nexnum_engine::command::{
 use nexnum_engine::event::{LedgerTerms, OrphanEnd, ProviderKind, ProviderWord, Terms};
 use nexnum_engine::group::Idempotency;
 use nexnum_engine::ids::{
-    AccountId, CallbackId, CarrierId, CountryId, KeyId, OfferId, OrderId, Product, ProviderId,
-    ServiceId, Token,
+    AccountId, CallbackId, CountryId, KeyId, OfferId, OrderId, Product, ProviderId, ServiceId,
+    SourceId, Token, VariantId,
 };
 use nexnum_engine::money::{AMOUNT_MAX, COST_MAX, Micros};
 use nexnum_engine::order::FailReason;
 use nexnum_engine::policy::Policy;
+use nexnum_engine::product::{LineType, OfferKey, Variant};
 use nexnum_engine::state::State;
 use nexnum_engine::time::Time;
 
@@ -125,9 +126,9 @@ impl Arbitrary {
         let register = |name: &str, kind| {
             Command::RegisterProvider(RegisterProvider { name: name.into(), kind })
         };
-        let list = |id, service, carrier| {
-            let product = Product { country: CountryId(1), service: ServiceId(service) };
-            let offers = vec![(product, CarrierId(carrier))];
+        let list = |id, service, variant| {
+            let product = Product::activation(CountryId(1), ServiceId(service));
+            let offers = vec![OfferKey::of(product, VariantId(variant))];
             Command::ListOffers(ListOffers { provider: ProviderId(id), offers })
         };
         let open = |name, limit| {
@@ -147,7 +148,7 @@ impl Arbitrary {
             register("sims", ProviderKind::Own),
             register("up", ProviderKind::Driven),
             register("over", ProviderKind::Driven),
-            Command::NameCarrier(NameCarrier { name: "any".into() }),
+            Command::NameVariant(NameVariant::of_carrier("any".into())),
             list(1, 1, 0),
             list(2, 1, 0),
             list(3, 1, 1),
@@ -181,7 +182,7 @@ impl Arbitrary {
                 money::command(&mut self.rng, state, account, amount)
             }
             4 => self.register(),
-            5 => Command::NameCarrier(NameCarrier { name: self.name() }),
+            5 => Command::NameVariant(NameVariant { parts: self.parts() }),
             6 | 7 => self.list(state),
             8 => self.load(state),
             9 | 10 => Command::PlaceOrder(self.place(state)),
@@ -349,11 +350,33 @@ impl Arbitrary {
 
     fn product(&mut self) -> Product {
         let service = if self.rng.once_in(5) { self.rng.below(4) as u16 } else { 1 };
-        Product { country: CountryId(1), service: ServiceId(service) }
+        Product::activation(CountryId(1), ServiceId(service))
     }
 
-    fn carrier(&mut self) -> CarrierId {
-        if self.rng.once_in(4) { CarrierId(self.rng.below(6) as u16) } else { CarrierId::ANY }
+    fn variant(&mut self) -> VariantId {
+        if self.rng.once_in(4) { VariantId(self.rng.below(6) as u16) } else { VariantId::ANY }
+    }
+
+    /// Of few: parts come together again, and narrow one another.
+    fn parts(&mut self) -> Variant {
+        let mut word = |words: &[&str]| {
+            let text = self.rng.pick(words);
+            (text != "none").then(|| Box::from(text))
+        };
+        let (carrier, area) = (word(&["none", "any", "tele", ""]), word(&["none", "none", "212"]));
+        let line = self.rng.pick(&[None, None, Some(LineType::Mobile), Some(LineType::Voip)]);
+        Variant { carrier, line, area }
+    }
+
+    fn offer_key(&mut self) -> OfferKey {
+        let mut key = OfferKey::of(self.product(), self.variant());
+        if self.rng.once_in(8) {
+            key.step = self.rng.below(3) as u16;
+        }
+        if self.rng.once_in(50) {
+            key.source = SourceId(1);
+        }
+        key
     }
 
     fn timings(&mut self) -> Timings {
@@ -404,7 +427,7 @@ impl Arbitrary {
     }
 
     fn list(&mut self, state: &State) -> Command {
-        let offers = (0..self.rng.below(4)).map(|_| (self.product(), self.carrier())).collect();
+        let offers = (0..self.rng.below(4)).map(|_| self.offer_key()).collect();
         Command::ListOffers(ListOffers { provider: self.provider(state), offers })
     }
 
@@ -456,7 +479,7 @@ impl Arbitrary {
         PlaceOrder {
             account: self.account(state),
             product,
-            carrier: self.carrier(),
+            variant: self.variant(),
             limit,
             terms,
             max_price: self.rng.once_in(2).then_some(limit),

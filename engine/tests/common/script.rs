@@ -9,7 +9,7 @@ use nexnum_engine::callback::{CallbackFailure, CallbackOutcome};
 use nexnum_engine::command::{
     AssignNumber, Caller, Cancel, ClearDoubt, Command, CompleteMessage, Deposit, DoubtOrder,
     Effect, EndByProvider, EndUpstream, Expire, FailOrder, FindOrphan, Finish, Incoming,
-    IngestMessage, IssueKey, ListOffers, Listed, LoadStock, NameCarrier, NamePurchase, NewPayment,
+    IngestMessage, IssueKey, ListOffers, Listed, LoadStock, NamePurchase, NameVariant, NewPayment,
     NextAttempt, OpenAccount, PayProvider, PlaceOrder, Placed, Pulse, ReceiveCallback, RecoverLoss,
     RegisterProvider, Reply, RequestAnother, RevokeKey, SettleCallback, SettleOrphan, Timings,
 };
@@ -19,17 +19,18 @@ use nexnum_engine::event::{
 };
 use nexnum_engine::group::Idempotency;
 use nexnum_engine::ids::{
-    AccountId, CallbackId, CarrierId, CountryId, KeyId, Number, OfferId, OrderId, Product,
-    ProviderId, RailId, ServiceId, Token,
+    AccountId, CallbackId, CountryId, KeyId, Number, OfferId, OrderId, Product, ProviderId, RailId,
+    ServiceId, SourceId, Token, VariantId,
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::FailReason;
 use nexnum_engine::policy::Policy;
+use nexnum_engine::product::{OfferKey, Variant};
 use nexnum_engine::time::Time;
 
 use super::proof::Recorded;
 use super::sealed::{self, loaded, make_day_key, message, next_named, sealed};
-use super::words::{id, int, money, span};
+use super::words::{id, int, line_type, money, span};
 
 /// When every table begins.
 const START: Time = Time(1_800_000_000_000);
@@ -117,7 +118,7 @@ impl<'a> Line<'a> {
 
     fn product(&self) -> Product {
         let (country, service) = self.get("product", "1/1").split_once('/').unwrap();
-        Product { country: CountryId(int(country)), service: ServiceId(int(service)) }
+        Product::activation(CountryId(int(country)), ServiceId(int(service)))
     }
 
     fn message(&self, [sender, text, code]: [&'a str; 3]) -> Incoming {
@@ -125,8 +126,20 @@ impl<'a> Line<'a> {
         message(self.int::<u64>("digest", "1").into(), parts)
     }
 
-    fn carrier(&self) -> CarrierId {
-        CarrierId(self.int("carrier", "0"))
+    fn variant(&self) -> VariantId {
+        VariantId(self.int("variant", "0"))
+    }
+
+    fn parts(&self) -> Variant {
+        let text = |name| self.find(name).map(Box::from);
+        let (carrier, line, area) =
+            (text("carrier"), self.find("line").map(line_type), text("area"));
+        Variant { carrier, line, area }
+    }
+
+    fn offer_key(&self) -> OfferKey {
+        let (source, step) = (SourceId(self.int("source", "0")), self.int("step", "0"));
+        OfferKey { product: self.product(), variant: self.variant(), source, step }
     }
 
     fn timings(&self) -> Timings {
@@ -208,7 +221,7 @@ impl Scene {
             Ok(Reply::Account(id)) => format!("A{id}"),
             Ok(Reply::Key(id)) => format!("K{id}"),
             Ok(Reply::Provider(id)) => format!("P{id}"),
-            Ok(Reply::Carrier(id)) => id.to_string(),
+            Ok(Reply::Variant(id)) => id.to_string(),
             Ok(Reply::Address(id)) => id.to_string(),
             Ok(Reply::Listed(Listed { first: id, count: 1 })) => format!("O{id}"),
             Ok(Reply::Listed(Listed { first: id, count })) => format!("O{id} x{count}"),
@@ -286,7 +299,7 @@ impl Scene {
                     kind => panic!("{kind:?} is no kind of provider"),
                 },
             }),
-            "carrier" => Command::NameCarrier(NameCarrier { name: line.word(1).into() }),
+            "variant" => Command::NameVariant(NameVariant { parts: line.parts() }),
             "callback" => Command::ReceiveCallback(ReceiveCallback {
                 provider: ProviderId(id(line.get("provider", "P1"))),
                 key: line.int::<u64>("key", "1").into(),
@@ -373,7 +386,7 @@ impl Scene {
         match line.word(0) {
             "list" => Command::ListOffers(ListOffers {
                 provider: ProviderId(id(line.word(1))),
-                offers: vec![(line.product(), line.carrier()); line.int("times", "1")],
+                offers: vec![line.offer_key(); line.int("times", "1")],
             }),
             _ => {
                 let (offer, others) = (offer(), Vec::new());
@@ -408,7 +421,7 @@ impl Scene {
         PlaceOrder {
             account: AccountId(id(line.word(1))),
             product: line.product(),
-            carrier: line.carrier(),
+            variant: line.variant(),
             limit: line.find("max").map_or(terms.price, money),
             terms,
             max_price: line.find("max").map(money),

@@ -1,6 +1,7 @@
 //! Values as the scenario tables write them.
 
 use nexnum_engine::money::Micros;
+use nexnum_engine::product::LineType;
 
 /// An integer.
 pub fn int<T: TryFrom<u64>>(text: &str) -> T {
@@ -32,4 +33,14 @@ pub fn span(text: &str) -> u64 {
         unit => panic!("{unit:?} is not a unit of time"),
     };
     int::<u64>(&text[..at]) * unit
+}
+
+/// A type of line.
+pub fn line_type(text: &str) -> LineType {
+    match text {
+        "mobile" => LineType::Mobile,
+        "voip" => LineType::Voip,
+        "landline" => LineType::Landline,
+        line => panic!("{line:?} is no type of line"),
+    }
 }

@@ -1,7 +1,7 @@
 //! What a claim takes, gives back and sells, and when it is refused.
 
 use nexnum_engine::grid::Coverage;
-use nexnum_engine::ids::{CarrierId, OfferId, ProviderId};
+use nexnum_engine::ids::{OfferId, ProviderId, VariantId};
 use nexnum_engine::money::Micros;
 use nexnum_engine::reservation::{Claim, ClaimRefusal};
 
@@ -29,7 +29,7 @@ fn a_claim_says_what_it_took() {
     let claim = grid.claim(OFFER, Micros(20)).unwrap();
     publish(&grid, 1, &[row(1, 30, 2)], Coverage::Whole);
     assert_eq!((claim.offer(), claim.product()), (OFFER, product(1, 2)));
-    assert_eq!((claim.provider(), claim.carrier()), (ProviderId(1), CarrierId::ANY));
+    assert_eq!((claim.provider(), claim.variant()), (ProviderId(1), VariantId::ANY));
     assert_eq!((claim.price(), claim.cost()), (Micros(20), Micros(10)));
 }
 

@@ -11,14 +11,14 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use nexnum_engine::grid::{Coverage, Grid, Listing};
-use nexnum_engine::ids::{CarrierId, CountryId, OfferId, Product, ProviderId, ServiceId};
+use nexnum_engine::ids::{CountryId, OfferId, Product, ProviderId, ServiceId, VariantId};
 use nexnum_engine::money::{AMOUNT_MAX, Micros};
 
 const COUNTRIES: u16 = 3;
 const SERVICES: u16 = 4;
 
 const fn product(country: u16, service: u16) -> Product {
-    Product { country: CountryId(country), service: ServiceId(service) }
+    Product::activation(CountryId(country), ServiceId(service))
 }
 
 /// A row of product 1×2; the cost is always half the price, so that torn terms show.
@@ -26,7 +26,7 @@ fn row(offer: u32, price: i64, stock: u32) -> Listing {
     Listing {
         offer: OfferId(offer),
         product: product(1, 2),
-        carrier: CarrierId::ANY,
+        variant: VariantId::ANY,
         cost: Micros(price),
         price: Micros(price * 2),
         stock,

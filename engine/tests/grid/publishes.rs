@@ -1,7 +1,7 @@
 //! What a publish changes, and what it refuses.
 
 use nexnum_engine::grid::{Ask, Coverage, Grid, Listing, OFFERS_MAX, PublishError, Published};
-use nexnum_engine::ids::{CarrierId, OfferId, Product, ProviderId};
+use nexnum_engine::ids::{OfferId, Product, ProviderId, VariantId};
 use nexnum_engine::money::{AMOUNT_MAX, Micros};
 
 use super::{COUNTRIES, SERVICES, grid_of, ladder, product, publish, row, stock};
@@ -88,11 +88,11 @@ fn a_whole_list_withdraws_what_it_does_not_name_and_a_delta_does_not() {
 
 #[test]
 fn the_best_ask_is_claimable_and_of_the_carrier_named() {
-    let named = Listing { carrier: CarrierId(7), ..row(4, 40, 1) };
+    let named = Listing { variant: VariantId(7), ..row(4, 40, 1) };
     let grid = grid_of(&[row(1, 10, 0), row(3, 30, 1), named]);
     publish(&grid, 2, &[row(2, 20, 1)], Coverage::Whole);
-    let best = |carrier| {
-        let fits = |ask: &Ask| carrier == 0 || ask.carrier == CarrierId(carrier);
+    let best = |variant| {
+        let fits = |ask: &Ask| variant == 0 || ask.variant == VariantId(variant);
         let mut asks = grid.asks(product(1, 2));
         asks.find(|ask| ask.is_claimable() && fits(ask)).map(|ask| ask.offer.0)
     };
@@ -170,7 +170,7 @@ fn a_list_that_cannot_be_changes_nothing() {
     check(1, Listing { cost: Micros(AMOUNT_MAX.0 + 1), ..row(3, 1, 1) }, bad_price);
     check(1, row(1, 1, 1), PublishError::Twice(OfferId(1)));
     let other = PublishError::OtherPlace(OfferId(1));
-    check(1, Listing { carrier: CarrierId(3), ..row(1, 1, 1) }, other);
+    check(1, Listing { variant: VariantId(3), ..row(1, 1, 1) }, other);
     check(1, Listing { product: product(1, 1), ..row(1, 1, 1) }, other);
     check(2, row(3, 1, 1), other);
 }

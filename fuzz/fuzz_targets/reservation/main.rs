@@ -14,18 +14,19 @@ use libfuzzer_sys::fuzz_target;
 use nexnum_engine::Engine;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::{
-    AssignNumber, Command, Deposit, DoubtOrder, Effect, FailOrder, ListOffers, Listed, NameCarrier,
+    AssignNumber, Command, Deposit, DoubtOrder, Effect, FailOrder, ListOffers, Listed, NameVariant,
     NewPayment, OpenAccount, PlaceOrder, Placed, Pulse, RegisterProvider, Reply, Timings,
 };
 use nexnum_engine::event::{ProviderKind, Routing, Terms};
 use nexnum_engine::grid::{Coverage, Grid, Listing};
 use nexnum_engine::group::{Groups, Head};
 use nexnum_engine::ids::{
-    AccountId, CarrierId, CountryId, OfferId, OrderId, Product, ProviderId, ServiceId, Token,
+    AccountId, CountryId, OfferId, OrderId, Product, ProviderId, ServiceId, Token, VariantId,
 };
 use nexnum_engine::limits::BUY_TIME_MS;
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::FailReason;
+use nexnum_engine::product::OfferKey;
 use nexnum_engine::reject::Reject;
 use nexnum_engine::reservation::{Claim, ClaimRefusal};
 use nexnum_engine::time::Time;
@@ -96,15 +97,15 @@ fn provider_id(at: usize) -> ProviderId {
     ProviderId(at as u16 + 1)
 }
 
-fn carrier(offer: u32) -> CarrierId {
-    CarrierId(offer.div_ceil(2) as u16)
+fn variant(offer: u32) -> VariantId {
+    VariantId(offer.div_ceil(2) as u16)
 }
 
 fn listing(offer: u32, price: i64, stock: u32) -> Listing {
     Listing {
         offer: OfferId(offer),
         product: product(offer),
-        carrier: carrier(offer),
+        variant: variant(offer),
         cost: Micros(price / 2),
         price: Micros(price),
         stock,
@@ -112,7 +113,7 @@ fn listing(offer: u32, price: i64, stock: u32) -> Listing {
 }
 
 fn product(offer: u32) -> Product {
-    Product { country: CountryId(u16::from(offer > 4)), service: ServiceId(1) }
+    Product::activation(CountryId(u16::from(offer > 4)), ServiceId(1))
 }
 
 /// One of them, or `None` where there are none.
@@ -151,7 +152,7 @@ impl Market {
                 kind: ProviderKind::Driven,
             })
         };
-        let name = |name: &str| Command::NameCarrier(NameCarrier { name: name.into() });
+        let name = |name: &str| Command::NameVariant(NameVariant::of_carrier(name.into()));
         let payment = NewPayment::new("bank", amount, 1);
         let deposit = Command::Deposit(Deposit { account: BUYER, payment, sealed: None });
         let named = [name("a"), name("b"), name("c")];
@@ -160,7 +161,7 @@ impl Market {
         }
         for offer in 1..=OFFERS {
             let (provider, offers) =
-                (provider_id(provider(offer)), vec![(product(offer), carrier(offer))]);
+                (provider_id(provider(offer)), vec![OfferKey::of(product(offer), variant(offer))]);
             let listed = self.execute(&Command::ListOffers(ListOffers { provider, offers }));
             assert_eq!(listed, Ok(Reply::Listed(Listed { first: OfferId(offer), count: 1 })));
         }
@@ -285,7 +286,7 @@ impl Market {
         let order = PlaceOrder {
             account: BUYER,
             product: claim.product(),
-            carrier: CarrierId::ANY,
+            variant: VariantId::ANY,
             limit: claim.price(),
             terms: Terms {
                 offer: claim.offer(),

@@ -13,7 +13,7 @@ fn name(subject: Subject) -> String {
     match subject {
         Subject::Country(id) => country(id).to_owned(),
         Subject::Service(id) => service(id).to_owned(),
-        Subject::Product(Product { country: at, service: of }) => {
+        Subject::Product(Product { country: at, service: of, .. }) => {
             format!("{} in {}", service(of), country(at))
         }
     }

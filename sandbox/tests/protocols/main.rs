@@ -116,10 +116,10 @@ impl Rig {
 
 fn staple() -> Product {
     let catalog = Catalog::load();
-    Product {
-        country: catalog.country_by_iso("ID").unwrap(),
-        service: catalog.service_by_slug("telegram").unwrap(),
-    }
+    Product::activation(
+        catalog.country_by_iso("ID").unwrap(),
+        catalog.service_by_slug("telegram").unwrap(),
+    )
 }
 
 /// Messages come after a minute, cancels are allowed after two: time moves by hand.

@@ -185,7 +185,7 @@ async fn load_own_stock(running: &Running) -> Result<(), CliError> {
     let service = catalog.service_by_slug(OWN_SERVICE);
     let (Some(country), Some(service)) = (country, service) else { return Ok(()) };
     let load = StockLoad {
-        product: Product { country, service },
+        product: Product::activation(country, service),
         carrier: None,
         cost: OWN_COST,
         price: OWN_PRICE,

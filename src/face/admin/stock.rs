@@ -62,17 +62,17 @@ pub(super) async fn load(
     let body = call.bytes().await?;
     let new: NewStock<'_> = body::decode_json(&body)?;
     let catalog = state.market.catalog;
-    let product = Product {
-        country: parse::country(catalog, &new.country)?,
-        service: parse::service(catalog, &new.service)?,
-    };
+    let product = Product::activation(
+        parse::country(catalog, &new.country)?,
+        parse::service(catalog, &new.service)?,
+    );
     let price = parse::amount(&new.price.0, "price")?;
     let cost = match &new.cost {
         Some(amount) => parse::amount_or_zero(&amount.0, "cost")?,
         None => Micros::ZERO,
     };
     let numbers = parse_numbers(&new.numbers)?;
-    let carrier = parse::carrier_name(new.operator.as_deref()).map(Box::from);
+    let carrier = parse::carrier_name(new.carrier.as_deref()).map(Box::from);
     let load = StockLoad { product, carrier, cost, price, numbers };
     let origin = operator.origin(&state.access, &call, None).await?;
     let loaded =
@@ -120,7 +120,7 @@ struct NewStock<'a> {
     /// out, empty or `any`.
     #[serde(borrow, default)]
     #[schemars(length(max = 100))]
-    operator: Option<Cow<'a, str>>,
+    carrier: Option<Cow<'a, str>>,
     /// The price of one number, above zero.
     #[serde(borrow)]
     price: Amount<'a>,

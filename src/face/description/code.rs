@@ -97,7 +97,7 @@ pub enum ProblemCode {
     /// No service has this slug or code.
     UnknownService,
     /// No phone company has this name.
-    UnknownOperator,
+    UnknownCarrier,
     /// An amount is not a decimal number, or is negative, zero, too large or too precise;
     /// `param` names the field.
     InvalidAmount,
@@ -180,7 +180,7 @@ impl ProblemCode {
             Self::UriTooLong => StatusCode::URI_TOO_LONG,
             Self::UnknownCountry
             | Self::UnknownService
-            | Self::UnknownOperator
+            | Self::UnknownCarrier
             | Self::InvalidAmount
             | Self::AmountOutOfRange
             | Self::InvalidNumber

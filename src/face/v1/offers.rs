@@ -2,7 +2,8 @@
 
 use hyper::StatusCode;
 use nexnum_engine::grid;
-use nexnum_engine::ids::{CarrierId, Product};
+use nexnum_engine::ids::{Product, VariantId};
+use nexnum_engine::product::Variant;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::borrow::Cow;
@@ -15,7 +16,7 @@ use crate::face::description::operation::{Operation, Reply, Tag};
 use crate::face::parse;
 use crate::face::query::parameters;
 use crate::face::wire::{
-    Amount, CountryCode, Currency, Id, Money, Seconds, ServiceSlug, Share, SharedName,
+    Amount, CarrierName, CountryCode, Currency, Id, Money, Seconds, ServiceSlug, Share,
 };
 use crate::http::{Call, Problem, Response, reply};
 use crate::market::Market;
@@ -33,7 +34,7 @@ pub(super) const LIST: Operation = Operation::new(
         200,
         "The offers with their stock, cheapest first",
         r#"{"country": "ID", "service": "telegram", "currency": "USD", "offers": [
-            {"offer": "3", "operator": null, "price": "0.400000", "stock": 120, "open": true,
+            {"offer": "3", "carrier": null, "price": "0.400000", "stock": 120, "open": true,
              "numbers": 40, "delivered_share": 0.925, "time_to_code_s": 14.2}
         ]}"#,
     )],
@@ -51,7 +52,7 @@ pub(super) fn list(state: &State, _: Trader, call: &Call) -> Result<Response, Pr
         let measured = market.history.tallies().measured((ask.provider, product), now);
         Ask {
             offer: ask.offer.0.into(),
-            operator: carrier_name(market, ask.carrier),
+            carrier: carrier_name(market, ask.variant),
             price: Money(ask.price),
             stock: buyable(&ask),
             open: ask.open && ask.funded,
@@ -73,30 +74,25 @@ pub(super) const QUOTE: Operation = Operation::new(
         "The offers as an order tries them, each with the reason why it would not be taken",
         r#"{"country": "ID", "service": "telegram", "currency": "USD", "available": true,
             "price": "0.400000", "asks": [
-                {"offer": "2", "operator": null, "price": "0.350000", "stock": 0, "open": true,
+                {"offer": "2", "carrier": null, "price": "0.350000", "stock": 0, "open": true,
                  "taken": false, "reason": "out_of_stock",
                  "numbers": 0, "delivered_share": null, "time_to_code_s": null},
-                {"offer": "3", "operator": null, "price": "0.400000", "stock": 120, "open": true,
+                {"offer": "3", "carrier": null, "price": "0.400000", "stock": 120, "open": true,
                  "taken": true, "reason": null,
                  "numbers": 40, "delivered_share": 0.925, "time_to_code_s": 14.2}
             ]}"#,
     )],
 )
 .query::<QuoteQuery<'_>>()
-.problems(&[
-    Code::UnknownCountry,
-    Code::UnknownService,
-    Code::UnknownOperator,
-    Code::InvalidAmount,
-]);
+.problems(&[Code::UnknownCountry, Code::UnknownService, Code::UnknownCarrier, Code::InvalidAmount]);
 
 pub(super) fn quote(state: &State, _: Trader, call: &Call) -> Result<Response, Problem> {
     let market = &state.market;
     let query = QuoteQuery::read(call)?;
     let product = parse_product(market, &query.country, &query.service)?;
-    let carrier = parse_carrier(market, query.operator.as_deref())?;
+    let variant = parse_carrier(market, query.carrier.as_deref())?;
     let limit = query.max_price.map(|amount| parse::amount(&amount.0, "max_price"));
-    let wish = Wish { product, carrier, limit: limit.transpose()? };
+    let wish = Wish { product, variant, limit: limit.transpose()? };
     let quote = state.orders.quote(&wish, ASKS_MAX);
     Ok(reply::json(StatusCode::OK, &shown(market, product, &quote)))
 }
@@ -108,7 +104,7 @@ fn shown<'a>(market: &'a Market, product: Product, quote: &Quoted) -> Quote<'a> 
         let measured = market.history.tallies().measured((ask.provider, product), now);
         QuotedAsk {
             offer: ask.offer.0.into(),
-            operator: carrier_name(market, ask.carrier),
+            carrier: carrier_name(market, ask.variant),
             price: Money(ask.price),
             stock: buyable(ask),
             open: ask.open && ask.funded,
@@ -129,22 +125,23 @@ const fn buyable(ask: &grid::Ask) -> u32 {
     if ask.open && ask.funded { ask.stock } else { 0 }
 }
 
-fn carrier_name(market: &Market, carrier: CarrierId) -> Option<SharedName> {
-    market.read_model.directory().carrier_name(carrier).map(SharedName)
+fn carrier_name(market: &Market, variant: VariantId) -> Option<CarrierName> {
+    let parts = market.read_model.directory().variant_parts(variant)?;
+    parts.carrier.is_some().then_some(CarrierName(parts))
 }
 
 fn parse_product(market: &Market, country: &str, service: &str) -> Result<Product, Problem> {
-    Ok(Product {
-        country: parse::country(market.catalog, country)?,
-        service: parse::service(market.catalog, service)?,
-    })
+    Ok(Product::activation(
+        parse::country(market.catalog, country)?,
+        parse::service(market.catalog, service)?,
+    ))
 }
 
 /// A carrier by name; absent, empty and `any` are any.
-pub(super) fn parse_carrier(market: &Market, name: Option<&str>) -> Result<CarrierId, Problem> {
-    let Some(name) = parse::carrier_name(name) else { return Ok(CarrierId::ANY) };
-    let unknown = || parse::refused("unknown_operator", "There is no such operator", "operator");
-    market.read_model.directory().carrier(name).ok_or_else(unknown)
+pub(super) fn parse_carrier(market: &Market, name: Option<&str>) -> Result<VariantId, Problem> {
+    let Some(name) = parse::carrier_name(name) else { return Ok(VariantId::ANY) };
+    let unknown = || parse::refused("unknown_carrier", "There is no such carrier", "carrier");
+    market.read_model.directory().variant(&Variant::of_carrier(name.into())).ok_or_else(unknown)
 }
 
 /// The offers for a product, cheapest first.
@@ -167,7 +164,7 @@ struct Ask {
     /// The offer's id.
     offer: Id,
     /// The phone company of its numbers; `null` if the provider does not say.
-    operator: Option<SharedName>,
+    carrier: Option<CarrierName>,
     /// The price of one number.
     price: Money,
     /// How many numbers can be bought now.
@@ -208,7 +205,7 @@ struct QuotedAsk {
     /// The offer's id.
     offer: Id,
     /// The phone company of its numbers; `null` if the provider does not say.
-    operator: Option<SharedName>,
+    carrier: Option<CarrierName>,
     /// The price of one number.
     price: Money,
     /// How many numbers can be bought now.
@@ -237,7 +234,7 @@ enum QuoteReason {
     /// higher priority, or one whose turn it is among equals.
     BehindABetterAsk,
     /// Its numbers are of another phone company than the one asked for.
-    OtherOperator,
+    OtherCarrier,
     /// The order has tried it already.
     Tried,
     /// Nothing is bought from its provider at present.
@@ -259,7 +256,7 @@ impl QuoteReason {
         match skip {
             None if taken => None,
             None => Some(Self::BehindABetterAsk),
-            Some(Skip::OtherCarrier) => Some(Self::OtherOperator),
+            Some(Skip::OtherVariant) => Some(Self::OtherCarrier),
             Some(Skip::Tried) => Some(Self::Tried),
             Some(Skip::Closed) => Some(Self::ProviderClosed),
             Some(Skip::OutOfStock) => Some(Self::OutOfStock),
@@ -292,7 +289,7 @@ parameters! {
         #[schemars(length(min = 1), example = &"telegram")]
         service: Cow<'a, str>,
         /// The phone company by name; any if left out, empty or `any`.
-        operator: Option<Cow<'a, str>>,
+        carrier: Option<Cow<'a, str>>,
         /// The most that the number may cost, above zero.
         #[schemars(example = &"0.50")]
         max_price: Option<Amount<'a>>,

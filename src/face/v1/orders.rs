@@ -73,7 +73,7 @@ pub(super) const CREATE: Operation = Operation::new(
     Code::RequestInFlight,
     Code::UnknownCountry,
     Code::UnknownService,
-    Code::UnknownOperator,
+    Code::UnknownCarrier,
     Code::InvalidAmount,
     Code::IdempotencyMismatch,
     Code::InternalError,
@@ -126,11 +126,11 @@ fn parse(market: &Market, body: &[u8]) -> Result<(Wish, Notes), Problem> {
     let new: NewOrder<'_> = body::decode_json(body)?;
     let country = parse::country(market.catalog, &new.country)?;
     let service = parse::service(market.catalog, &new.service)?;
-    let carrier = offers::parse_carrier(market, new.operator.as_deref())?;
+    let variant = offers::parse_carrier(market, new.carrier.as_deref())?;
     let limit = new.max_price.map(|amount| parse::amount(&amount.0, "max_price")).transpose()?;
     let reference = parse::note(new.reference.as_deref(), "reference")?;
     let end_user = parse::note(new.end_user.as_deref(), "end_user")?;
-    let wish = Wish { product: Product { country, service }, carrier, limit };
+    let wish = Wish { product: Product::activation(country, service), variant, limit };
     Ok((wish, Notes { reference, end_user }))
 }
 
@@ -258,7 +258,7 @@ struct NewOrder<'a> {
     service: Cow<'a, str>,
     /// The phone company by name; any if left out, empty or `any`.
     #[serde(borrow, default)]
-    operator: Option<Cow<'a, str>>,
+    carrier: Option<Cow<'a, str>>,
     /// The most that the number may cost, above zero. If left out, the order pays the price of
     /// the cheapest offer at most.
     #[serde(borrow, default)]

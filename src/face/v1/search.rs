@@ -80,7 +80,7 @@ fn shown<'a>(hit: &search::Hit, catalog: &'a Catalog) -> Hit<'a> {
     let (kind, country, service) = match hit.subject {
         Subject::Country(id) => (HitKind::Country, catalog.country(id), None),
         Subject::Service(id) => (HitKind::Service, None, catalog.service(id)),
-        Subject::Product(Product { country, service }) => {
+        Subject::Product(Product { country, service, .. }) => {
             (HitKind::Product, catalog.country(country), catalog.service(service))
         }
     };

@@ -291,7 +291,7 @@ mod tests {
     use nexnum_engine::ids::{CountryId, Product, ServiceId};
 
     fn key(provider: u16, country: u16, service: u16) -> TallyKey {
-        let product = Product { country: CountryId(country), service: ServiceId(service) };
+        let product = Product::activation(CountryId(country), ServiceId(service));
         (ProviderId(provider), product)
     }
 

@@ -3,6 +3,7 @@ use std::fs;
 use nexnum_engine::Engine;
 use nexnum_engine::command::{Command, ListOffers, RegisterProvider};
 use nexnum_engine::group::{Groups, Head};
+use nexnum_engine::product::OfferKey;
 use tempfile::TempDir;
 
 use super::*;
@@ -11,7 +12,7 @@ const ONE: ProviderId = ProviderId(1);
 const LEDGER: LedgerId = LedgerId([7; 16]);
 
 fn product(service: u16) -> Product {
-    Product { country: CountryId(1), service: ServiceId(service) }
+    Product::activation(CountryId(1), ServiceId(service))
 }
 
 /// A state with a driven provider that has three offers, and one of own stock that has one.
@@ -24,17 +25,17 @@ fn state() -> State {
     for (name, kind) in kinds {
         execute(RegisterProvider { name: name.into(), kind }.into());
     }
-    let offers = (1..=3).map(|service| (product(service), CarrierId::ANY)).collect();
+    let offers = (1..=3).map(|service| OfferKey::of(product(service), VariantId::ANY)).collect();
     execute(ListOffers { provider: ONE, offers }.into());
-    let offers = vec![(product(1), CarrierId::ANY)];
+    let offers = vec![OfferKey::of(product(1), VariantId::ANY)];
     execute(ListOffers { provider: ProviderId(2), offers }.into());
     engine.state().clone()
 }
 
 fn row(offer: u32) -> Listing {
-    let (offer, carrier) = (OfferId(offer), CarrierId::ANY);
+    let (offer, variant) = (OfferId(offer), VariantId::ANY);
     let product = product(offer.0 as u16);
-    Listing { offer, product, carrier, cost: Micros(200_000), price: Micros(250_000), stock: 7 }
+    Listing { offer, product, variant, cost: Micros(200_000), price: Micros(250_000), stock: 7 }
 }
 
 /// The file as it is written with these rows.
@@ -84,7 +85,7 @@ fn rows_that_the_ledger_does_not_bear_out_are_left_out() {
         (ONE, row(4)),
         (ProviderId(2), Listing { product: product(1), ..row(4) }),
         (ONE, Listing { product: product(2), ..row(1) }),
-        (ONE, Listing { carrier: CarrierId(1), ..row(1) }),
+        (ONE, Listing { variant: VariantId(1), ..row(1) }),
         (ONE, Listing { price: Micros::ZERO, ..row(1) }),
         (ONE, Listing { cost: Micros(-1), ..row(1) }),
         (ONE, Listing { price: Micros(COST_MAX.0 + 1), ..row(1) }),

@@ -1,17 +1,15 @@
-//! Small tables that change rarely: providers, carriers' names, own offers.
+//! Small tables that change rarely: providers, variants, own offers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use nexnum_engine::book::Book;
 use nexnum_engine::event::{Event, Leg, MoneyEvent, Moved, OfferEvent, ProviderKind};
-use nexnum_engine::ids::{CarrierId, OfferId, Product, ProviderId, RailId};
+use nexnum_engine::ids::{OfferId, Product, ProviderId, RailId, VariantId};
 use nexnum_engine::money::Micros;
+use nexnum_engine::product::{OfferKey, Variant};
 use nexnum_engine::state::State;
 use parking_lot::RwLock;
-
-/// What an offer is of.
-type OfferKey = (ProviderId, Product, CarrierId);
 
 /// What stands between us and a provider; nothing is below zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -61,7 +59,7 @@ pub struct ProviderView {
     pub books: ProviderBooks,
 }
 
-/// Providers, carriers' names and every offer's id.
+/// Providers, variants and every offer's id.
 #[derive(Debug, Default)]
 pub struct Directory {
     tables: RwLock<Tables>,
@@ -70,10 +68,10 @@ pub struct Directory {
 #[derive(Debug, Default)]
 struct Tables {
     providers: BTreeMap<ProviderId, ProviderView>,
-    carriers: BTreeMap<CarrierId, Arc<str>>,
-    carrier_ids: BTreeMap<Arc<str>, CarrierId>,
+    variants: BTreeMap<VariantId, Arc<Variant>>,
+    variant_ids: BTreeMap<Arc<Variant>, VariantId>,
     rails: BTreeMap<RailId, Arc<str>>,
-    offers: BTreeMap<OfferKey, OfferId>,
+    offers: BTreeMap<(ProviderId, OfferKey), OfferId>,
 }
 
 impl Directory {
@@ -88,11 +86,11 @@ impl Directory {
         for (id, name) in state.rails() {
             tables.rails.insert(id, Arc::from(name));
         }
-        for (id, name) in state.carriers() {
-            tables.name_carrier(id, name);
+        for (id, parts) in state.variants() {
+            tables.name_variant(id, parts);
         }
         for (id, offer) in state.offers() {
-            tables.offers.insert((offer.provider, offer.product, offer.carrier), id);
+            tables.offers.insert((offer.provider, offer.key()), id);
         }
         Self { tables: RwLock::new(tables) }
     }
@@ -122,13 +120,13 @@ impl Directory {
                 let row = ProviderView { name, kind: *kind, books };
                 self.tables.write().providers.insert(*provider, row);
             }
-            OfferEvent::CarrierNamed { carrier, name } => {
-                self.tables.write().name_carrier(*carrier, name);
+            OfferEvent::VariantNamed { variant, parts } => {
+                self.tables.write().name_variant(*variant, parts);
             }
             OfferEvent::OffersListed { provider, first, offers } => {
                 let mut tables = self.tables.write();
-                for ((product, carrier), id) in offers.iter().zip(first.0..) {
-                    tables.offers.insert((*provider, *product, *carrier), OfferId(id));
+                for (key, id) in offers.iter().zip(first.0..) {
+                    tables.offers.insert((*provider, *key), OfferId(id));
                 }
             }
             OfferEvent::StockLoaded { .. }
@@ -167,47 +165,42 @@ impl Directory {
         tables.providers.iter().map(|(id, known)| (*id, known.clone())).collect()
     }
 
-    /// A carrier's id.
+    /// A variant's id.
     #[must_use]
-    pub fn carrier(&self, name: &str) -> Option<CarrierId> {
-        self.tables.read().carrier_ids.get(name).copied()
+    pub fn variant(&self, parts: &Variant) -> Option<VariantId> {
+        self.tables.read().variant_ids.get(parts).copied()
     }
 
-    /// A carrier's name; `None` for any.
+    /// A variant's parts; `None` for any.
     #[must_use]
-    pub fn carrier_name(&self, id: CarrierId) -> Option<Arc<str>> {
-        if id == CarrierId::ANY {
+    pub fn variant_parts(&self, id: VariantId) -> Option<Arc<Variant>> {
+        if id == VariantId::ANY {
             return None;
         }
-        self.tables.read().carriers.get(&id).cloned()
+        self.tables.read().variants.get(&id).cloned()
     }
 
     /// The id of a provider's offer.
     #[must_use]
-    pub fn offer(
-        &self,
-        provider: ProviderId,
-        product: Product,
-        carrier: CarrierId,
-    ) -> Option<OfferId> {
-        self.tables.read().offers.get(&(provider, product, carrier)).copied()
+    pub fn offer(&self, provider: ProviderId, key: OfferKey) -> Option<OfferId> {
+        self.tables.read().offers.get(&(provider, key)).copied()
     }
 
-    /// A provider's offers, by what they are of.
+    /// A provider's offers, by what they are for.
     #[must_use]
-    pub fn offers_of(&self, provider: ProviderId) -> Vec<((Product, CarrierId), OfferId)> {
+    pub fn offers_of(&self, provider: ProviderId) -> Vec<(OfferKey, OfferId)> {
         let tables = self.tables.read();
-        let from = (provider, Product::default(), CarrierId::ANY);
+        let from = (provider, OfferKey::of(Product::default(), VariantId::ANY));
         let offers = tables.offers.range(from..);
-        let own = offers.take_while(|((of, ..), _)| *of == provider);
-        own.map(|((_, product, carrier), offer)| ((*product, *carrier), *offer)).collect()
+        let own = offers.take_while(|((of, _), _)| *of == provider);
+        own.map(|((_, key), offer)| (*key, *offer)).collect()
     }
 }
 
 impl Tables {
-    fn name_carrier(&mut self, id: CarrierId, name: &str) {
-        let name: Arc<str> = Arc::from(name);
-        self.carrier_ids.insert(Arc::clone(&name), id);
-        self.carriers.insert(id, name);
+    fn name_variant(&mut self, id: VariantId, parts: &Variant) {
+        let parts = Arc::new(parts.clone());
+        self.variant_ids.insert(Arc::clone(&parts), id);
+        self.variants.insert(id, parts);
     }
 }

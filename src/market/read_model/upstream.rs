@@ -149,7 +149,7 @@ mod tests {
     use super::*;
     use nexnum_engine::event::UpstreamEnd;
     use nexnum_engine::ids::{
-        AccountId, CarrierId, CountryId, OfferId, OrderNumber, Product, ServiceId,
+        AccountId, CountryId, OfferId, OrderNumber, Product, ServiceId, VariantId,
     };
     use nexnum_engine::money::Micros;
     use nexnum_engine::order::{Held, OrderRef, OrderStatus};
@@ -160,8 +160,8 @@ mod tests {
             id: OrderId(id),
             number: OrderNumber(id),
             account: AccountId(1),
-            product: Product { country: CountryId(1), service: ServiceId(1) },
-            carrier: CarrierId::ANY,
+            product: Product::activation(CountryId(1), ServiceId(1)),
+            variant: VariantId::ANY,
             limit: Micros(2),
             price: Micros(2),
             cost: Micros(1),

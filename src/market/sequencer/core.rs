@@ -226,7 +226,7 @@ fn settle(reply: Reply, claim: Option<Claim>) -> Option<Claim> {
         | Reply::Key(_)
         | Reply::Address(_)
         | Reply::Provider(_)
-        | Reply::Carrier(_)
+        | Reply::Variant(_)
         | Reply::Listed(_)
         | Reply::Changed(_)
         | Reply::Effect(_)
@@ -280,8 +280,8 @@ mod tests {
     };
     use nexnum_engine::group::{ActingFor, Actor, Idempotency, KeyUse, Made};
     use nexnum_engine::ids::{
-        AddressNumber, CarrierId, CountryId, KeyId, LoadId, OfferId, OrderNumber, Product,
-        ProviderId, ServiceId, Token,
+        AddressNumber, CountryId, KeyId, LoadId, OfferId, OrderNumber, Product, ProviderId,
+        ServiceId, Token, VariantId,
     };
     use nexnum_engine::money::Micros;
     use nexnum_engine::order::OrderRef;
@@ -343,8 +343,8 @@ mod tests {
         let placed = Event::Order(OrderEvent::OrderPlaced(Placement {
             order: OrderRef { id, account, line: u16::MAX, attempt: 255, assignment: u16::MAX },
             number: OrderNumber(u64::MAX),
-            product: Product { country: CountryId(u16::MAX), service: ServiceId(u16::MAX) },
-            carrier: CarrierId(u16::MAX),
+            product: Product::activation(CountryId(u16::MAX), ServiceId(u16::MAX)),
+            variant: VariantId(u16::MAX),
             limit: most,
             terms: Terms {
                 offer: OfferId(u32::MAX),

@@ -7,15 +7,16 @@ use std::sync::mpsc;
 use std::task::{Context, Poll, Waker};
 
 use nexnum_engine::command::{
-    ListOffers, LoadStock, MakeSealKey, NameCarrier, RegisterProvider, Reply,
+    ListOffers, LoadStock, MakeSealKey, NameVariant, RegisterProvider, Reply,
 };
 use nexnum_engine::event::{LoadedNumber, ProviderKind};
 use nexnum_engine::group::Origin;
 use nexnum_engine::ids::{
-    CarrierId, CountryId, OfferId, Product, ProviderId, Seq, ServiceId, Token,
+    CountryId, OfferId, Product, ProviderId, Seq, ServiceId, Token, VariantId,
 };
 use nexnum_engine::limits::ROWS_MAX;
 use nexnum_engine::money::Micros;
+use nexnum_engine::product::OfferKey;
 use nexnum_engine::sealed::{KeyHandle, KeyOwner, SealedValue};
 use nexnum_storage::format::PAYLOAD_LEN_MAX;
 use nexnum_storage::{Batch, Position, RowsRead};
@@ -65,8 +66,8 @@ const KEY: KeyHandle = KeyHandle(1);
 /// An offer of own stock, and a key for its numbers.
 fn own_stock() -> Vec<Command> {
     let (name, kind) = ("own".into(), ProviderKind::Own);
-    let product = Product { country: CountryId(1), service: ServiceId(1) };
-    let offers = vec![(product, CarrierId::ANY)];
+    let product = Product::activation(CountryId(1), ServiceId(1));
+    let offers = vec![OfferKey::of(product, VariantId::ANY)];
     vec![
         RegisterProvider { name, kind }.into(),
         ListOffers { provider: PROVIDER, offers }.into(),
@@ -125,7 +126,7 @@ async fn run(ledger: impl Ledger + 'static, most: usize) -> Ran {
     let (handle, sequencer) = Sequencer::start(on(ledger), publish, fail);
     let mut answered = 0;
     while answered < most {
-        let request = NameCarrier { name: answered.to_string().into() };
+        let request = NameVariant::of_carrier(answered.to_string().into());
         match handle.ask(&Origin::SYSTEM, request).await {
             Ok(answer) => answer.expect("every name is new"),
             Err(error) => {
@@ -149,7 +150,7 @@ fn replayed(ledger: &impl Ledger) -> usize {
         prev = Some(row.hash);
         replay.apply(&Decoded::from_row_checked(&row).unwrap()).unwrap();
     }
-    replay.state().carriers().count()
+    replay.state().variants().count()
 }
 
 #[tokio::test]
@@ -201,7 +202,7 @@ async fn a_full_inbox_refuses_at_once_and_what_it_took_is_answered() {
     // More than the inbox and the batches on the way hold.
     for n in 0..3 * INBOX_MAX {
         let handle = handle.clone();
-        let request = NameCarrier { name: n.to_string().into() };
+        let request = NameVariant::of_carrier(n.to_string().into());
         let mut sent = Box::pin(async move { handle.ask(&Origin::SYSTEM, request).await });
         match sent.as_mut().poll(&mut context) {
             Poll::Pending => asked.push(sent),
@@ -218,7 +219,7 @@ async fn a_full_inbox_refuses_at_once_and_what_it_took_is_answered() {
     }
     assert!(busy > 0 && taken >= INBOX_MAX, "{taken} taken, {busy} refused");
     handle
-        .ask(&Origin::SYSTEM, NameCarrier { name: "after".into() })
+        .ask(&Origin::SYSTEM, NameVariant::of_carrier("after".into()))
         .await
         .expect("it goes on")
         .unwrap();
@@ -266,8 +267,8 @@ fn what_ran_out_while_no_process_ran_waits_two_minutes_for_an_answer() {
 async fn a_command_that_is_sent_again_is_the_same_one_and_no_copy() {
     // It is full until the thread receives.
     let (inbox, commands) = channel::bounded::<Envelope>(0);
-    let product = |n| Product { country: CountryId(n), service: ServiceId(1) };
-    let offers: Vec<_> = (0..9).map(|n| (product(n), CarrierId::ANY)).collect();
+    let product = |n| Product::activation(CountryId(n), ServiceId(1));
+    let offers: Vec<_> = (0..9).map(|n| OfferKey::of(product(n), VariantId::ANY)).collect();
     let list = offers.as_ptr() as usize;
     let receiver = thread::spawn(move || {
         thread::sleep(Duration::from_millis(200));
@@ -294,7 +295,7 @@ fn a_batch_takes_as_many_commands_as_it_may_whatever_their_heads_take() {
     let mut core = Core::new(Engine::default());
     let mut taken = 0;
     while !core.is_full(Time(1)) {
-        let command = NameCarrier { name: taken.to_string().into() }.into();
+        let command = NameVariant::of_carrier(taken.to_string().into()).into();
         let (origin, claim, answer_to) = (Origin::SYSTEM, None, None);
         core.execute(Time(1), Envelope { origin, command, claim, answer_to });
         taken += 1;
@@ -308,7 +309,7 @@ fn a_batch_is_of_one_day() {
     let midnight = Time::of_day(20_787);
     let before = Time(midnight.0 - 3);
     let execute = |core: &mut Core, now: Time, name: &str| {
-        let command = NameCarrier { name: name.into() }.into();
+        let command = NameVariant::of_carrier(name.into()).into();
         let (origin, claim, answer_to) = (Origin::SYSTEM, None, None);
         core.execute(now, Envelope { origin, command, claim, answer_to });
     };

@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn it_is_known_whose_spans_touch_another_if_they_are_one_product_s() {
-        let product = |id| Product { country: CountryId(id), service: ServiceId(1) };
+        let product = |id| Product::activation(CountryId(id), ServiceId(1));
         // All spans of up to three products with a begin and a length below four.
         let drawn = |mut seed: u64| {
             let mut below = move |end| {

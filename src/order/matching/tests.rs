@@ -7,7 +7,7 @@ use nexnum_engine::ids::{CountryId, ProviderId, ServiceId};
 const SECOND: u64 = 1_000;
 
 fn product(country: u16, service: u16) -> Product {
-    Product { country: CountryId(country), service: ServiceId(service) }
+    Product::activation(CountryId(country), ServiceId(service))
 }
 
 /// A row that was made between these seconds.

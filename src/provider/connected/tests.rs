@@ -7,7 +7,7 @@ use crate::provider::dispatch::{Lane, PauseOf};
 use nexnum_driver::{Credentials, ErrorKind};
 use nexnum_engine::breaker::BreakerInput;
 use nexnum_engine::grid::{Coverage, Listing};
-use nexnum_engine::ids::{CarrierId, CountryId, OfferId, Product, ServiceId};
+use nexnum_engine::ids::{CountryId, OfferId, Product, ServiceId, VariantId};
 use std::time::Duration;
 
 fn connected() -> Connected {
@@ -79,9 +79,9 @@ fn the_last_failures_are_kept_with_their_operation_and_order() {
 #[test]
 fn a_low_balance_is_told_and_the_grid_knows_what_can_be_paid() {
     let connected = connected();
-    let product = Product { country: CountryId(0), service: ServiceId(0) };
-    let (carrier, cost, price) = (CarrierId::ANY, Micros(4), Micros(6));
-    let row = Listing { offer: OfferId(1), product, carrier, cost, price, stock: 9 };
+    let product = Product::activation(CountryId(0), ServiceId(0));
+    let (variant, cost, price) = (VariantId::ANY, Micros(4), Micros(6));
+    let row = Listing { offer: OfferId(1), product, variant, cost, price, stock: 9 };
     connected.grid.publish(connected.id(), &[row], Coverage::Whole).unwrap();
     let check = |spendable: Option<i64>, kinds: &[AttentionKind], funded| {
         let (health, ask) = (connected.figures(), connected.grid.ask(OfferId(1)).unwrap());

@@ -242,7 +242,7 @@ mod tests {
     use nexnum_engine::catalog::Catalog;
     use nexnum_engine::command::OpenAccount;
     use nexnum_engine::group::Origin;
-    use nexnum_engine::ids::{CarrierId, Product};
+    use nexnum_engine::ids::{Product, VariantId};
     use nexnum_engine::money::Micros;
     use nexnum_sandbox::{FaultKind, Sandbox, SandboxConfig};
     use std::time::Duration;
@@ -288,11 +288,11 @@ mod tests {
         let open = OpenAccount { name: None, credit_limit: Micros::units(10) };
         let buyer = orders.market.handle.ask(&Origin::SYSTEM, open).await.unwrap().unwrap();
         let catalog = Catalog::load();
-        let product = Product {
-            country: catalog.find_country("ID").unwrap(),
-            service: catalog.find_service("telegram").unwrap(),
-        };
-        let wish = Wish { product, carrier: CarrierId::ANY, limit: None };
+        let product = Product::activation(
+            catalog.find_country("ID").unwrap(),
+            catalog.find_service("telegram").unwrap(),
+        );
+        let wish = Wish { product, variant: VariantId::ANY, limit: None };
         let id = orders.place(&Origin::SYSTEM, buyer, wish.into()).await.unwrap().order.id;
         let is_active = |order: &Order| order.state == ActivationState::Active;
         let patience = Duration::from_secs(60);

@@ -70,7 +70,7 @@ impl TallyRow {
 /// A tally from what is in its table; `None` if it was altered.
 pub(super) fn tally(key: (u16, u16, u16), value: &[u8]) -> Option<(TallyKey, TallyRow)> {
     let (provider, country, service) = key;
-    let product = Product { country: CountryId(country), service: ServiceId(service) };
+    let product = Product::activation(CountryId(country), ServiceId(service));
     let row = TallyRow::from_bytes(unsealed(value)?)?;
     Some(((ProviderId(provider), product), row))
 }
@@ -223,7 +223,7 @@ mod tests {
         let expected =
             [&[2, 1, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0][..], &[255; 8], &[5, 0, 4, 0]];
         assert_eq!(row.to_bytes()[..], expected.concat());
-        let product = Product { country: CountryId(8), service: ServiceId(9) };
+        let product = Product::activation(CountryId(8), ServiceId(9));
         let mut value = sealed(&row.to_bytes());
         assert_eq!(tally((7, 8, 9), &value), Some(((ProviderId(7), product), row)));
         assert_eq!(tally((7, 8, 9), &sealed(&[0; 27])), None);

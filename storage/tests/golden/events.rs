@@ -9,12 +9,13 @@ use nexnum_engine::event::{
     SkipReason, SkippedAsk, SkippedAsks, UpstreamEnd, UpstreamEvent,
 };
 use nexnum_engine::ids::{
-    AccountId, AddressNumber, CallbackId, CarrierId, KeyId, LoadId, MessageId, OfferId, PersonId,
-    ProviderId, Token,
+    AccountId, AddressNumber, CallbackId, KeyId, LoadId, MessageId, OfferId, PersonId, ProviderId,
+    SourceId, Token, VariantId,
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::FailReason;
 use nexnum_engine::pricing::Margin;
+use nexnum_engine::product::{LineType, OfferKey, Variant};
 use nexnum_engine::sealed::{KeyHandle, KeyOwner};
 use nexnum_engine::time::Time;
 
@@ -151,20 +152,37 @@ fn of_offers() -> Vec<(&'static str, OfferEvent)> {
         name: "sims".into(),
         kind,
     };
+    let line = |line| OfferEvent::VariantNamed {
+        variant: VariantId(4),
+        parts: Variant { carrier: None, line: Some(line), area: Some("212".into()) },
+    };
     let (provider, offer) = (ProviderId(2), OfferId(7));
     vec![
         ("ProviderRegistered Own", register(ProviderKind::Own)),
         ("ProviderRegistered Driven", register(ProviderKind::Driven)),
         (
-            "CarrierNamed",
-            OfferEvent::CarrierNamed { carrier: CarrierId(u16::MAX), name: "telkomsel".into() },
+            "VariantNamed of a carrier",
+            OfferEvent::VariantNamed {
+                variant: VariantId(u16::MAX),
+                parts: Variant::of_carrier("telkomsel".into()),
+            },
         ),
+        ("VariantNamed Mobile", line(LineType::Mobile)),
+        ("VariantNamed Voip", line(LineType::Voip)),
+        ("VariantNamed Landline", line(LineType::Landline)),
         (
             "OffersListed",
             OfferEvent::OffersListed {
                 provider,
                 first: offer,
-                offers: vec![(PRODUCT, CarrierId::ANY), (PRODUCT, CarrierId(4))],
+                offers: vec![
+                    OfferKey::of(PRODUCT, VariantId::ANY),
+                    OfferKey {
+                        source: SourceId(3),
+                        step: 2,
+                        ..OfferKey::of(PRODUCT, VariantId(4))
+                    },
+                ],
             },
         ),
         (
@@ -190,7 +208,7 @@ fn of_offers() -> Vec<(&'static str, OfferEvent)> {
 }
 
 const SKIPS: [SkipReason; 8] = [
-    SkipReason::OtherCarrier,
+    SkipReason::OtherVariant,
     SkipReason::Tried,
     SkipReason::Closed,
     SkipReason::OutOfStock,
@@ -242,7 +260,7 @@ fn of_orders() -> Vec<(&'static str, OrderEvent)> {
             order: REFERENCE,
             number: NUMBER,
             product: PRODUCT,
-            carrier: CarrierId::ANY,
+            variant: VariantId::ANY,
             limit: Micros(600_000),
             terms: TERMS,
             deadline: NOW,

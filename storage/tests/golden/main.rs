@@ -151,14 +151,16 @@ fn newer_records_and_lying_lengths_are_named() {
         (&[4], RecordError::NewerTag),
         (&[22], RecordError::NewerTag),
         (&[255], RecordError::NewerTag),
+        // A kind of product that is not known, in an offer that is listed.
+        (&[7, 11, 2, 7, 1, 7, 3, 62, 5, 2, 0, 0, 0], RecordError::NewerTag),
         // A scope that is not known, in an event that is.
         (&[2, 5, 1, 3, 9, 0, 0], RecordError::NewerTag),
         // An order in doubt, and one byte more behind it, or within its name.
         (&[12, 8, 5, 5, 7, 1, 2, 0, 0, 0], RecordError::NewerField),
         (&[12, 8, 6, 5, 7, 1, 2, 0, 0, 0], RecordError::NewerField),
         (&[6, 0xff, 0xff, 0xff, 0xff, 0x0f, 65], RecordError::Truncated),
-        (&[6, 6, 1, 0xff, 0xff, 0xff, 0xff, 0x0f], RecordError::Truncated),
-        (&[6, 3, 1, 1, 0xff], RecordError::NotText),
+        (&[6, 8, 1, 6, 1, 0xff, 0xff, 0xff, 0xff, 0x0f], RecordError::Truncated),
+        (&[6, 7, 1, 5, 1, 1, 0xff, 0, 0], RecordError::NotText),
     ] {
         assert_eq!(decode_events(bytes), Err(expected), "{bytes:?}");
     }

@@ -14,11 +14,12 @@ use nexnum_engine::event::{
 };
 use nexnum_engine::group::Made;
 use nexnum_engine::ids::{
-    AccountId, AddressNumber, CallbackId, CarrierId, CountryId, KeyId, LoadId, MessageId, OfferId,
-    OrderId, OrderNumber, Product, ProviderId, RailId, Seq, ServiceId, Token,
+    AccountId, AddressNumber, CallbackId, CountryId, KeyId, LoadId, MessageId, OfferId, OrderId,
+    OrderNumber, Product, ProviderId, RailId, Seq, ServiceId, SourceId, Token, VariantId,
 };
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::{Held, Order, OrderNotes, OrderRef, OrderStatus, Outlay};
+use nexnum_engine::product::{LineType, Variant};
 use nexnum_engine::replies::StoredReply;
 use nexnum_engine::sealed::{KeyHandle, KeyOwner, SealedValue};
 use nexnum_engine::snapshot::Row;
@@ -28,7 +29,7 @@ use nexnum_engine::state::{
 };
 use nexnum_engine::time::Time;
 
-pub(crate) const PRODUCT: Product = Product { country: CountryId(62), service: ServiceId(300) };
+pub(crate) const PRODUCT: Product = Product::activation(CountryId(62), ServiceId(300));
 pub(crate) const TERMS: Terms =
     Terms { offer: OfferId(7), provider: ProviderId(2), price: Micros(500_000), cost: Micros(1) };
 pub(crate) const DIGEST: u128 = 0x0102_0304_0506_0708_090a_0b0c_0d0e_0f10;
@@ -104,7 +105,7 @@ pub(crate) fn order(state: ActivationState) -> Order {
         account: ACCOUNT,
         number: NUMBER,
         product: PRODUCT,
-        carrier: CarrierId(4),
+        variant: VariantId(4),
         limit: Micros(600_000),
         price: Micros(500_000),
         cost: Micros(300_000),
@@ -153,7 +154,7 @@ pub(crate) fn rows() -> Vec<(String, Row)> {
         account: ACCOUNT,
         key: KeyId(2),
         provider: ProviderId(2),
-        carrier: CarrierId(4),
+        variant: VariantId(4),
         order: ORDER,
         message: MessageId(5),
         load: LoadId(3),
@@ -167,7 +168,18 @@ pub(crate) fn rows() -> Vec<(String, Row)> {
         revoked: true,
     };
     let provider = Provider { name: "sims".into(), kind: ProviderKind::Own };
-    let offer = Offer { provider: ProviderId(2), product: PRODUCT, carrier: CarrierId(4) };
+    let offer = Offer {
+        provider: ProviderId(2),
+        product: PRODUCT,
+        variant: VariantId(4),
+        source: SourceId(3),
+        step: 2,
+    };
+    let parts = Variant {
+        carrier: Some("telkomsel".into()),
+        line: Some(LineType::Mobile),
+        area: Some("jakarta".into()),
+    };
     let terms = StockTerms { cost: Micros(1), price: Micros(2) };
     let reply = StoredReply { fingerprint: 1, made: Made::Order(ORDER), at: NOW, seq: Seq(6) };
     let mut rows = vec![
@@ -175,7 +187,7 @@ pub(crate) fn rows() -> Vec<(String, Row)> {
         ("Account".to_owned(), Row::Account(ACCOUNT, account())),
         ("Key".to_owned(), Row::Key(KeyId(2), key)),
         ("Provider".to_owned(), Row::Provider(ProviderId(2), provider)),
-        ("Carrier".to_owned(), Row::Carrier(CarrierId(4), "telkomsel".into())),
+        ("Variant".to_owned(), Row::Variant(VariantId(4), parts)),
         ("Offer".to_owned(), Row::Offer(offer)),
         ("Load".to_owned(), Row::Load(LoadId(3), Seq(300))),
         ("Pool".to_owned(), Row::Pool(OfferId(7), terms, vec![STOCK])),

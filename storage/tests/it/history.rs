@@ -176,8 +176,8 @@ fn a_history_ahead_of_its_ledger_stays_and_stops_the_start() {
 fn a_history_that_is_of_no_use_is_set_aside_and_begun_again() {
     let cases: [(&str, LedgerId, &str); 5] = [
         ("other ledger", LedgerId([1; 16]), "belongs to ledger a7a7"),
-        ("newer", ID, "its format is 6, this program reads 5"),
-        ("of before", ID, "its format is 4, this program reads 5"),
+        ("newer", ID, "its format is 7, this program reads 6"),
+        ("of before", ID, "its format is 5, this program reads 6"),
         ("older", ID, "its format is not 4 bytes"),
         ("noise", ID, "history.redb"),
     ];
@@ -186,8 +186,8 @@ fn a_history_that_is_of_no_use_is_set_aside_and_begun_again() {
         apply(&history, 1..=5);
         drop(history);
         match case {
-            "newer" => set_format(&path, Some(6)),
-            "of before" => set_format(&path, Some(4)),
+            "newer" => set_format(&path, Some(7)),
+            "of before" => set_format(&path, Some(5)),
             "older" => set_format(&path, None),
             "noise" => fs::write(&path, [0x5A; 9_000]).unwrap(),
             _ => {}

@@ -3,10 +3,11 @@
 use nexnum::market::attempts::{AttemptTimes, Attempts};
 use nexnum::market::folder;
 use nexnum_engine::command::{
-    ClearDoubt, Command, DoubtOrder, ListOffers, NameCarrier, NextAttempt, RegisterProvider,
+    ClearDoubt, Command, DoubtOrder, ListOffers, NameVariant, NextAttempt, RegisterProvider,
 };
 use nexnum_engine::event::{ProviderKind, Terms};
-use nexnum_engine::ids::{CarrierId, OfferId, OrderId, ProviderId};
+use nexnum_engine::ids::{OfferId, OrderId, ProviderId, VariantId};
+use nexnum_engine::product::OfferKey;
 use nexnum_engine::time::Time;
 
 use super::opened;
@@ -27,14 +28,14 @@ fn a_start_knows_when_each_attempt_in_doubt_began_and_ended() {
         ledger::append(&mut opened, at, &command);
     };
     let Furniture { account, deposit, .. } = ledger::furniture(0);
-    let second = CarrierId(1);
+    let second = VariantId(1);
     let of = |offer: u32| Terms { offer: OfferId(offer), ..placed.terms };
     append(begun, account.into());
     append(begun, deposit.into());
     let (name, kind) = ("driven".into(), ProviderKind::Driven);
     append(begun, RegisterProvider { name, kind }.into());
-    append(begun, NameCarrier { name: "other".into() }.into());
-    let offers = vec![(placed.product, CarrierId::ANY), (placed.product, second)];
+    append(begun, NameVariant::of_carrier("other".into()).into());
+    let offers = [VariantId::ANY, second].map(|it| OfferKey::of(placed.product, it)).to_vec();
     append(begun, ListOffers { provider: PROVIDER, offers }.into());
     // 2. An order whose first purchase was given up, and whose second was under way when the
     // process ended; one that was in doubt.

@@ -8,7 +8,7 @@ use nexnum::market::folder::{self, BootError, Opened};
 use nexnum::market::index_key;
 use nexnum::market::sealing::Sealing;
 use nexnum::market::verify::{Finding, Followed, verify};
-use nexnum_engine::command::NameCarrier;
+use nexnum_engine::command::NameVariant;
 use nexnum_engine::event::{AccountEvent, Event, OrderEvent};
 use nexnum_engine::group::{Groups, Head};
 use nexnum_engine::ids::{OrderId, Seq};
@@ -230,7 +230,7 @@ fn a_flipped_bit_in_a_row_is_named_by_its_sequence_number_and_left_as_it_is() {
     let mut live = opened(temp.path());
     furnish(&mut live, 5);
     let name = "a name that is found in the ledger's bytes";
-    append(&mut live, [NameCarrier { name: name.into() }.into()]);
+    append(&mut live, [NameVariant::of_carrier(name.into()).into()]);
     // A row is named by its first position, that of the head before the carrier.
     let seq = Seq(live.ledger.last().seq.0 - 1);
     trade(&mut live, 5);

@@ -9,7 +9,7 @@ use nexnum::order::{Refusal, UpstreamError};
 use nexnum::provider::dispatch::PauseOf;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::group::Origin;
-use nexnum_engine::ids::CarrierId;
+use nexnum_engine::ids::VariantId;
 use nexnum_sandbox::{FaultKind, SandboxConfig};
 
 use super::{HANDLER, Rig, SMSPOOL};
@@ -92,7 +92,7 @@ async fn in_a_pause_of_the_only_provider_an_order_is_told_when_it_is_over() {
         let grid = &rig.orders().market.grid;
         grid.asks(product()).next().expect("it is listed")
     };
-    let wish = Wish { product: product(), carrier: CarrierId::ANY, limit: None };
+    let wish = Wish { product: product(), variant: VariantId::ANY, limit: None };
     let is_refused = async || {
         let refused = rig.buy(None).await.unwrap_err();
         let Refusal::ProvidersBusy { retry_after } = refused else { panic!("{refused:?}") };

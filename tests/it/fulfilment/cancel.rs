@@ -9,7 +9,7 @@ use nexnum::order::{Refusal, UpstreamError};
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::book::Book;
 use nexnum_engine::group::{Groups, Origin};
-use nexnum_engine::ids::{CarrierId, OrderId, Seq};
+use nexnum_engine::ids::{OrderId, Seq, VariantId};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::Order;
 use nexnum_engine::reject::Reject;
@@ -260,7 +260,7 @@ async fn an_order_without_its_number_yet_can_be_neither_cancelled_nor_finished()
     let rig = Rig::start_with(&[(HANDLER, 100_000)], 600_000).await;
     rig.sandbox.faults(HANDLER).set(FaultKind::TimeOut, 1.0);
     let (orders, customer) = (Arc::clone(rig.orders()), rig.customer);
-    let wish = Wish { product: product(), carrier: CarrierId::ANY, limit: None };
+    let wish = Wish { product: product(), variant: VariantId::ANY, limit: None };
     let placing =
         tokio::spawn(async move { orders.place(&Origin::SYSTEM, customer, wish.into()).await });
     let id = OrderId(1);

@@ -9,7 +9,7 @@ use nexnum_engine::activation::ActivationState;
 use nexnum_engine::book::Book;
 use nexnum_engine::command::FailOrder;
 use nexnum_engine::group::Origin;
-use nexnum_engine::ids::{CarrierId, OrderId, Product};
+use nexnum_engine::ids::{OrderId, Product, VariantId};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::{FailReason, Order, OrderStatus};
 use nexnum_sandbox::{FaultKind, Sandbox, SandboxConfig};
@@ -76,7 +76,7 @@ async fn in_doubt_by_another_clock(seller: usize, rows_skew_ms: i64, own: bool) 
     }
     rig.sandbox.faults(seller).next(FaultKind::BoughtButReplyLost);
     let (orders, customer) = (rig.orders().clone(), rig.customer);
-    let wish = Wish { product: product(), carrier: CarrierId::ANY, limit: None };
+    let wish = Wish { product: product(), variant: VariantId::ANY, limit: None };
     tokio::spawn(async move { drop(orders.place(&Origin::SYSTEM, customer, wish.into()).await) });
     let id = OrderId(1 + u64::from(own));
     until(|| rig.orders().market.read_model.order(id).is_some_and(|it| it.in_doubt)).await;
@@ -173,7 +173,7 @@ async fn a_purchase_that_was_never_made_is_found_out_and_the_next_ask_is_tried()
 fn busy_account(journals: &TempDir, orders: u32, after_ms: i64) -> SandboxConfig {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     let at_ms = (now.as_millis() as u64).saturating_add_signed(after_ms);
-    let Product { country, service } = product();
+    let Product { country, service, .. } = product();
     let line = |id: u32| {
         format!(
             "{{\"event\":\"bought\",\"id\":{id},\"country\":{},\"service\":{},\"operator\":0,\
@@ -210,7 +210,7 @@ async fn check_settled(config: SandboxConfig) {
     rig.sandbox.faults(FIVESIM).next_purchase(FaultKind::Garbage);
     let id = rig.buy(Some(1_000_000)).await.unwrap();
     let order = rig.order(id, received).await;
-    assert_eq!((order.attempt, order.in_doubt), (2, false), "another carrier's ask is next");
+    assert_eq!((order.attempt, order.in_doubt), (2, false), "another variant's ask is next");
     rig.stop().await;
 }
 

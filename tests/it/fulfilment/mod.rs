@@ -38,7 +38,7 @@ use nexnum_driver::Secret;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::command::{Deposit, NewPayment, OpenAccount, Pulse, Request};
 use nexnum_engine::group::Origin;
-use nexnum_engine::ids::{AccountId, CarrierId, Number, OrderId};
+use nexnum_engine::ids::{AccountId, Number, OrderId, VariantId};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::Order;
 use nexnum_engine::state::State;
@@ -132,7 +132,7 @@ impl Rig {
 
     async fn buy(&self, limit: Option<i64>) -> Result<OrderId, Refusal> {
         let limit = limit.map(Micros);
-        let wish = Wish { product: product(), carrier: CarrierId::ANY, limit };
+        let wish = Wish { product: product(), variant: VariantId::ANY, limit };
         let placed = self.orders().place(&Origin::SYSTEM, self.customer, wish.into()).await;
         placed.map(|placed| placed.order.id)
     }

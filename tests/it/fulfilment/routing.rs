@@ -6,7 +6,7 @@ use nexnum::face::ops::metrics_page;
 use nexnum::order::claim::{Skip, Wish};
 use nexnum::order::quote::Quote;
 use nexnum::server::config::ProviderConfig;
-use nexnum_engine::ids::CarrierId;
+use nexnum_engine::ids::VariantId;
 use nexnum_engine::money::Micros;
 use nexnum_sandbox::SandboxConfig;
 
@@ -23,7 +23,7 @@ impl Rig {
     }
 
     fn quote(&self) -> Quote {
-        let wish = Wish { product: product(), carrier: CarrierId::ANY, limit: None };
+        let wish = Wish { product: product(), variant: VariantId::ANY, limit: None };
         self.orders().quote(&wish, 10)
     }
 }

@@ -9,7 +9,7 @@ use nexnum_driver::Crosswalk;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::catalog::Catalog;
 use nexnum_engine::group::Origin;
-use nexnum_engine::ids::{CarrierId, OrderId, Product};
+use nexnum_engine::ids::{OrderId, Product, VariantId};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::{Order, OrderStatus};
 use nexnum_sandbox::{FaultKind, Sandbox};
@@ -62,7 +62,7 @@ impl Rig {
     /// Begins to buy, and waits until the purchase is in doubt.
     async fn doubt(&self, id: u64) -> OrderId {
         let (orders, customer, id) = (self.orders().clone(), self.customer, OrderId(id));
-        let wish = Wish { product: product(), carrier: CarrierId::ANY, limit: None };
+        let wish = Wish { product: product(), variant: VariantId::ANY, limit: None };
         tokio::spawn(
             async move { drop(orders.place(&Origin::SYSTEM, customer, wish.into()).await) },
         );
@@ -288,7 +288,7 @@ async fn two_providers_on_one_account_do_not_sell_a_number_twice() {
     // Of the one no answer comes, and nothing was bought.
     rig.sandbox.faults(FIVESIM).next(FaultKind::ConnectionLost);
     let (orders, customer) = (rig.orders().clone(), rig.customer);
-    let wish = Wish { product: product(), carrier: CarrierId::ANY, limit: None };
+    let wish = Wish { product: product(), variant: VariantId::ANY, limit: None };
     tokio::spawn(async move { drop(orders.place(&Origin::SYSTEM, customer, wish.into()).await) });
     let market = &rig.orders().market;
     until(|| market.read_model.order(OrderId(1)).is_some_and(|order| order.in_doubt)).await;

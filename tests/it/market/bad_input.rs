@@ -59,7 +59,7 @@ impl Still {
             ACCOUNTS => json!({"name": "b", "credit_limit": "1"}),
             DEPOSITS | PAYMENTS => json!({"amount": "1", "reference": "r"}),
             STOCK => json!({
-                "country": "ID", "service": "tg", "operator": "new", "price": "0.3",
+                "country": "ID", "service": "tg", "carrier": "new", "price": "0.3",
                 "cost": "0.1", "numbers": ["+62820000000"],
             }),
             hook => {
@@ -248,8 +248,8 @@ async fn a_text_a_list_or_a_number_out_of_its_bounds_is_named() {
                 (DEPOSITS, "rail", json!("A bank")),
                 (DEPOSITS, "paid", json!({"amount": "2", "currency": "EUR", "rate": "1"})),
                 (PAYMENTS, "reference", json!("a\u{0}b")),
-                (STOCK, "operator", json!(long)),
-                (STOCK, "operator", json!("a\nb")),
+                (STOCK, "carrier", json!(long)),
+                (STOCK, "carrier", json!("a\nb")),
                 (STOCK, "numbers", json!([])),
                 (STOCK, "numbers", json!([5])),
             ] {

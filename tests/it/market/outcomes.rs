@@ -155,7 +155,7 @@ impl Tour {
             "/api/v1/quotes?country=ID&service=tg",
             "/api/v1/quotes?country=XX&service=tg",
             "/api/v1/quotes?country=ID&service=nope",
-            "/api/v1/quotes?country=ID&service=tg&operator=nope",
+            "/api/v1/quotes?country=ID&service=tg&carrier=nope",
             "/api/v1/quotes?country=ID&service=tg&max_price=-1",
             "/api/v1/search?q=telegram+indonesia",
             "/api/v1/search",
@@ -211,7 +211,7 @@ impl Tour {
         for more in [
             json!({"country": "XX"}),
             json!({"service": "nope"}),
-            json!({"operator": "nope"}),
+            json!({"carrier": "nope"}),
             json!({"max_price": "0"}),
             json!({"max_price": "0.2"}),
             json!({"country": "US"}),

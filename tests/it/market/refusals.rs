@@ -49,10 +49,10 @@ async fn every_refusal_has_its_status_and_code() {
             "max_price",
         ),
         (
-            json!({"country": "ID", "service": "tg", "operator": "no such"}),
+            json!({"country": "ID", "service": "tg", "carrier": "no such"}),
             422,
-            "unknown_operator",
-            "operator",
+            "unknown_carrier",
+            "carrier",
         ),
         (
             json!({"country": "ID", "service": "tg", "max_price": "0.2"}),

@@ -11,9 +11,10 @@ use nexnum_engine::event::{
 };
 use nexnum_engine::group::{Groups, Head};
 use nexnum_engine::ids::{
-    AccountId, CarrierId, CountryId, OfferId, OrderId, Product, ProviderId, Seq, ServiceId, Token,
+    AccountId, CountryId, OfferId, OrderId, Product, ProviderId, Seq, ServiceId, Token, VariantId,
 };
 use nexnum_engine::money::Micros;
+use nexnum_engine::product::OfferKey;
 use nexnum_engine::sealed::{KeyHandle, KeyOwner, SealedValue};
 use nexnum_engine::time::Time;
 use nexnum_storage::keys::KeyFolder;
@@ -23,7 +24,7 @@ use nexnum_storage::{Ledger, Payload, Salt};
 pub(crate) const ACCOUNT: AccountId = AccountId(1);
 const PROVIDER: ProviderId = ProviderId(1);
 const OFFER: OfferId = OfferId(1);
-const PRODUCT: Product = Product { country: CountryId(3), service: ServiceId(5) };
+const PRODUCT: Product = Product::activation(CountryId(3), ServiceId(5));
 const PRICE: Micros = Micros(100_000);
 const COST: Micros = Micros(50_000);
 /// The keys of the day on which messages come here, and of the stock.
@@ -48,7 +49,7 @@ pub(crate) struct Furniture {
 }
 
 pub(crate) fn furniture(numbers: u64) -> Furniture {
-    let offers = vec![(PRODUCT, CarrierId::ANY)];
+    let offers = vec![OfferKey::of(PRODUCT, VariantId::ANY)];
     let loaded = |n| LoadedNumber { token: Token(n), sealed: sealed(LOAD_KEY) };
     let numbers = (0..numbers).map(loaded).collect();
     Furniture {
@@ -74,7 +75,7 @@ pub(crate) fn order() -> PlaceOrder {
     PlaceOrder {
         account: ACCOUNT,
         product: PRODUCT,
-        carrier: CarrierId::ANY,
+        variant: VariantId::ANY,
         limit: PRICE,
         terms: Terms { offer: OFFER, provider: PROVIDER, price: PRICE, cost: COST },
         max_price: None,

@@ -7,10 +7,10 @@ use nexnum_engine::ids::Product;
 /// Always among the products with stock.
 pub(crate) fn product() -> Product {
     let catalog = Catalog::load();
-    Product {
-        country: catalog.find_country("ID").unwrap(),
-        service: catalog.find_service("telegram").unwrap(),
-    }
+    Product::activation(
+        catalog.find_country("ID").unwrap(),
+        catalog.find_service("telegram").unwrap(),
+    )
 }
 
 /// The shipped driver of this name, but polling ten times a second.

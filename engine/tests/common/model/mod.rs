@@ -19,7 +19,7 @@ use nexnum_engine::book::Book;
 use nexnum_engine::callback::CallbackOutcome;
 use nexnum_engine::command::{
     AcceptClock, BeginEpoch, Cancel, Command, Deposit, DoubtOrder, Expire, FailOrder, Finish,
-    IngestMessage, ListOffers, NameCarrier, NamePurchase, NextAttempt, OpenLedger, PayProvider,
+    IngestMessage, ListOffers, NamePurchase, NameVariant, NextAttempt, OpenLedger, PayProvider,
     PlaceOrder, Placed, RecordClockStep, RecoverLoss, Reply, RequestAnother, RevokeKey,
 };
 use nexnum_engine::event::{
@@ -27,12 +27,13 @@ use nexnum_engine::event::{
 };
 use nexnum_engine::group::Idempotency;
 use nexnum_engine::ids::{
-    AccountId, CarrierId, OfferId, OrderId, OrderNumber, Product, ProviderId, RailId, Seq, Token,
+    AccountId, OfferId, OrderId, OrderNumber, ProviderId, RailId, Seq, Token,
 };
 use nexnum_engine::limits::{NAME_LEN_MAX, RETIRED_MAX};
 use nexnum_engine::money::{AMOUNT_MAX, COST_MAX, Micros};
 use nexnum_engine::order::{Held, Order as Known, OrderStatus, Outlay};
 use nexnum_engine::policy::Policy;
+use nexnum_engine::product::{OfferKey, Variant};
 use nexnum_engine::sealed::{KeyHandle, KeyOwner};
 use nexnum_engine::state::{Key, PaidTo, State, StockTerms};
 use nexnum_engine::time::Time;
@@ -51,7 +52,7 @@ pub struct Model {
     keys: Vec<Key>,
     payments: Vec<Payment>,
     providers: Vec<(Box<str>, ProviderKind)>,
-    carriers: Vec<Box<str>>,
+    variants: Vec<Variant>,
     offers: Vec<Offer>,
     orders: Vec<Order>,
     replies: Vec<(AccountId, Idempotency, OrderId, Time)>,
@@ -108,8 +109,7 @@ struct Orphan {
 
 struct Offer {
     provider: ProviderId,
-    product: Product,
-    carrier: CarrierId,
+    key: OfferKey,
     /// Those of the last load, and of own stock alone.
     cost: i64,
     price: i64,
@@ -165,7 +165,7 @@ impl Order {
 
     /// The order as the engine must have it, but for the position at which its charge was booked.
     fn whole(&self, id: OrderId, nth: u64) -> Known {
-        let PlaceOrder { account, product, carrier, limit, .. } = self.asked;
+        let PlaceOrder { account, product, variant, limit, .. } = self.asked;
         let Terms { offer, provider, price, cost } = self.terms;
         let paid = if self.in_escrow() { price } else { Micros::ZERO };
         let outlay = Outlay { amount: cost, moved: Seq(0) };
@@ -182,7 +182,7 @@ impl Order {
             account,
             number: OrderNumber(nth),
             product,
-            carrier,
+            variant,
             limit,
             price,
             cost,
@@ -283,7 +283,7 @@ impl Model {
                 self.pay_provider(*provider, payment, text)
             }
             Command::RegisterProvider(new) => self.register(&new.name, new.kind),
-            Command::NameCarrier(NameCarrier { name }) => self.name_carrier(name),
+            Command::NameVariant(NameVariant { parts }) => self.name_variant(parts),
             Command::ListOffers(ListOffers { provider, offers }) => self.list(*provider, offers),
             Command::LoadStock(load) => self.load(now, load),
             Command::PlaceOrder(order) => self.place(now, order),
@@ -341,8 +341,8 @@ impl Model {
         for (index, offer) in self.offers.iter().enumerate() {
             let id = OfferId(index as u32 + 1);
             let known = state.offer(id).ok_or_else(|| format!("offer {id} is not known"))?;
-            let listed = (offer.provider, offer.product, offer.carrier);
-            same(&format!("offer {id}"), (known.provider, known.product, known.carrier), listed)?;
+            let listed = (offer.provider, offer.key);
+            same(&format!("offer {id}"), (known.provider, known.key()), listed)?;
             let terms = StockTerms { cost: Micros(offer.cost), price: Micros(offer.price) };
             let stock = (offer.price > 0).then_some((terms, offer.pool.len() as u32));
             same(&format!("stock of offer {id}"), state.stock(id), stock)?;

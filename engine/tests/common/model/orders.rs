@@ -10,7 +10,7 @@ use nexnum_engine::command::{
     ShowMessages, Timings,
 };
 use nexnum_engine::event::{ProviderKind, Terms};
-use nexnum_engine::ids::{AccountId, CarrierId, MessageId, OfferId, OrderId, Token};
+use nexnum_engine::ids::{AccountId, MessageId, OfferId, OrderId, Token, VariantId};
 use nexnum_engine::limits::{
     ATTEMPTS_MAX, BUY_TIME_MS, CLOSED_KEPT_MS, MESSAGES_MAX, NAME_LEN_MAX, PULSE_MAX,
     REPLIES_KEPT_MS, TEXT_LEN_MAX,
@@ -33,6 +33,18 @@ impl Model {
             - kept.map(|order| i128::from(order.terms.price.0)).sum::<i128>()
     }
 
+    /// Whether what is given has each part that is asked for.
+    fn narrows(&self, given: VariantId, asked: VariantId) -> bool {
+        let parts = |id: VariantId| at(&self.variants, id.0 as usize);
+        let (Some(given), Some(asked)) = (parts(given), parts(asked)) else {
+            return asked == VariantId(0) || given == asked;
+        };
+        let text = |asked: &Option<Box<str>>, given| asked.is_none() || asked == given;
+        text(&asked.carrier, &given.carrier)
+            && text(&asked.area, &given.area)
+            && (asked.line.is_none() || asked.line == given.line)
+    }
+
     /// Own stock gives its next number.
     pub(super) fn claim(
         &self,
@@ -41,8 +53,8 @@ impl Model {
     ) -> Result<Option<StockNumber>, &'static str> {
         let offer = self.offer(terms.offer)?;
         let suits = offer.provider == terms.provider
-            && offer.product == asked.product
-            && (asked.carrier == CarrierId::ANY || asked.carrier == offer.carrier);
+            && offer.key.product == asked.product
+            && self.narrows(offer.key.variant, asked.variant);
         need(suits, "unknown_offer")?;
         let costs = Micros(0)..=COST_MAX;
         let sane = terms.price.0 > 0 && costs.contains(&terms.price) && costs.contains(&terms.cost);

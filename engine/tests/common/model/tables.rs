@@ -9,10 +9,11 @@ use nexnum_engine::event::{
     Scope,
 };
 use nexnum_engine::ids::{
-    AccountId, CarrierId, KeyId, LoadId, OfferId, Product, ProviderId, Token,
+    AccountId, KeyId, LoadId, OfferId, ProviderId, SourceId, Token, VariantId,
 };
 use nexnum_engine::limits::{NAME_LEN_MAX, OFFERS_MAX, ROWS_MAX};
 use nexnum_engine::money::Micros;
+use nexnum_engine::product::{OfferKey, Variant};
 use nexnum_engine::sealed::KeyOwner;
 use nexnum_engine::state::{Key, PaidTo};
 use nexnum_engine::time::Time;
@@ -22,7 +23,7 @@ use super::{Answer, Model, Offer, at, is_amount, name_fits, need, priced_well};
 impl Model {
     pub(super) fn open_ledger(&mut self, terms: LedgerTerms) -> Answer {
         let is_first = self.accounts.is_empty() && self.providers.is_empty();
-        let is_first = is_first && self.carriers.is_empty() && self.keys.is_empty();
+        let is_first = is_first && self.variants.is_empty() && self.keys.is_empty();
         need(is_first && self.callbacks.is_empty() && self.ledger.is_none(), "out_of_order")?;
         self.ledger = Some(terms);
         Ok(Reply::Effect(Effect::Done))
@@ -148,32 +149,33 @@ impl Model {
         at(&self.providers, id.0 as usize).map(|(_, kind)| *kind).ok_or("unknown_provider")
     }
 
-    pub(super) fn name_carrier(&mut self, name: &str) -> Answer {
-        need(name_fits(name), "invalid_field")?;
-        let known = self.carriers.iter().position(|known| &**known == name);
-        let index = known.unwrap_or(self.carriers.len());
+    pub(super) fn name_variant(&mut self, parts: &Variant) -> Answer {
+        let texts = [&parts.carrier, &parts.area].into_iter().flatten();
+        need(texts.into_iter().all(|text| name_fits(text)), "invalid_field")?;
+        need(*parts != Variant::default(), "invalid_field")?;
+        let known = self.variants.iter().position(|known| known == parts);
+        let index = known.unwrap_or(self.variants.len());
         if known.is_none() {
-            self.carriers.push(name.into());
+            self.variants.push(parts.clone());
         }
-        Ok(Reply::Carrier(CarrierId(index as u16 + 1)))
+        Ok(Reply::Variant(VariantId(index as u16 + 1)))
     }
 
-    pub(super) fn list(&mut self, provider: ProviderId, offers: &[(Product, CarrierId)]) -> Answer {
+    pub(super) fn list(&mut self, provider: ProviderId, offers: &[OfferKey]) -> Answer {
         self.kind(provider)?;
         need((1..=ROWS_MAX).contains(&offers.len()), "invalid_field")?;
         need(self.offers.len() + offers.len() <= OFFERS_MAX, "exhausted")?;
-        for (index, &(product, carrier)) in offers.iter().enumerate() {
-            let known = self.offers.iter().any(|offer| {
-                (offer.provider, offer.product, offer.carrier) == (provider, product, carrier)
-            });
-            let twice = offers[..index].contains(&(product, carrier));
-            need(!known && !twice, "duplicate_offer")?;
-            need(carrier.0 as usize <= self.carriers.len(), "invalid_field")?;
+        for (index, key) in offers.iter().enumerate() {
+            let is_it = |offer: &Offer| (offer.provider, offer.key) == (provider, *key);
+            let known = self.offers.iter().any(is_it);
+            need(!known && !offers[..index].contains(key), "duplicate_offer")?;
+            need(key.variant.0 as usize <= self.variants.len(), "invalid_field")?;
+            need(key.source == SourceId(0), "invalid_field")?;
         }
         let first = OfferId(self.offers.len() as u32 + 1);
-        for &(product, carrier) in offers {
+        for &key in offers {
             let (cost, price, pool) = (0, 0, Vec::new());
-            self.offers.push(Offer { provider, product, carrier, cost, price, pool });
+            self.offers.push(Offer { provider, key, cost, price, pool });
         }
         Ok(Reply::Listed(Listed { first, count: offers.len() as u32 }))
     }
@@ -209,7 +211,7 @@ impl Model {
         for number in &tokens {
             let in_use = self.orders.iter().any(|order| {
                 let open = order.closed_at.is_none();
-                let service = order.asked.product.service == offer.product.service;
+                let service = order.asked.product.service == offer.key.product.service;
                 let same = order.terms.provider == offer.provider && service;
                 open && same && order.number == Some(*number)
             });
@@ -217,7 +219,7 @@ impl Model {
                 let id = OfferId(index as u32 + 1);
                 let mut rests = self.resting.iter();
                 let rests = rests.any(|rests| (rests.1, rests.2.token) == (id, *number));
-                let service = other.product.service == offer.product.service;
+                let service = other.key.product.service == offer.key.product.service;
                 let same = other.provider == offer.provider && service;
                 same && (rests || other.pool.iter().any(|held| held.token == *number))
             };
@@ -226,7 +228,7 @@ impl Model {
         }
         let offer = &mut self.offers[id.0 as usize - 1];
         (offer.cost, offer.price) = (cost.0, price.0);
-        let (provider, service) = (offer.provider, offer.product.service);
+        let (provider, service) = (offer.provider, offer.key.product.service);
         self.loads += 1;
         for (index, number) in (0..).zip(&tokens) {
             let sold = self.orders.iter().filter(|order| {

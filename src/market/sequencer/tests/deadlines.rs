@@ -1,5 +1,6 @@
 //! Deadlines while batches are full and the disk is busy.
 
+use nexnum_engine::product::OfferKey;
 use nexnum_engine::sealed::{KeyHandle, KeyOwner, SealedValue};
 use std::time::Instant;
 
@@ -13,7 +14,7 @@ use nexnum_engine::ids::{AccountId, KeyId, Token};
 
 use super::*;
 
-const PRODUCT: Product = Product { country: CountryId(1), service: ServiceId(1) };
+const PRODUCT: Product = Product::activation(CountryId(1), ServiceId(1));
 const PRICE: Micros = Micros(2);
 
 /// An engine with open orders on own stock, the first of which ends so soon, each later one a
@@ -32,20 +33,20 @@ fn with_orders(now: Time, ends_in_ms: u64, orders: u64) -> Engine {
     let payment = NewPayment::new("bank", amount, 1);
     execute(Deposit { account: AccountId(1), payment, sealed: None }.into());
     execute(RegisterProvider { name: "own".into(), kind: ProviderKind::Own }.into());
-    let offers = vec![(PRODUCT, CarrierId::ANY)];
+    let offers = vec![OfferKey::of(PRODUCT, VariantId::ANY)];
     execute(ListOffers { provider: PROVIDER, offers }.into());
     let (offer, cost) = (OfferId(1), Micros(1));
     execute(MakeSealKey { handle, owner: KeyOwner::Load(offer) }.into());
     execute(LoadStock { offer, cost, price: PRICE, numbers, others: Vec::new() }.into());
     let terms = Terms { offer, provider: PROVIDER, price: PRICE, cost };
     for n in 0..orders {
-        let (account, product, carrier) = (AccountId(1), PRODUCT, CarrierId::ANY);
+        let (account, product, variant) = (AccountId(1), PRODUCT, VariantId::ANY);
         let timings = Timings { lifetime_ms: ends_in_ms + n, min_cancel_age_ms: 0 };
         execute(
             PlaceOrder {
                 account,
                 product,
-                carrier,
+                variant,
                 limit: PRICE,
                 max_price: None,
                 terms,
@@ -91,7 +92,7 @@ fn a_deadline_is_kept_while_every_batch_is_full() {
     };
     let (handle, sequencer) = Sequencer::start(setup, publish, |error| panic!("{error}"));
     let named = |n: usize| {
-        let command = NameCarrier { name: n.to_string().into() }.into();
+        let command = NameVariant::of_carrier(n.to_string().into()).into();
         Envelope { origin: Origin::SYSTEM, command, claim: None, answer_to: None }
     };
     // 1. Its commit holds the disk. Behind it come more commands than three batches take.

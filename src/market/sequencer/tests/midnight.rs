@@ -23,7 +23,7 @@ impl TimeSource for Set {
 }
 
 fn named(name: &str) -> Envelope {
-    let command = NameCarrier { name: name.into() }.into();
+    let command = NameVariant::of_carrier(name.into()).into();
     Envelope { origin: Origin::SYSTEM, command, claim: None, answer_to: None }
 }
 
