@@ -69,8 +69,8 @@ impl SourceId {
     pub const ANY: Self = Self(0);
 }
 
-/// As what a number is sold. An open set: others come with their features, and are products of their
-/// own beside this one.
+/// As what a number is sold. An open set: others come with their features, and are products of
+/// their own beside this one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ProductKind {
     /// For one service, and for the minutes in which its code comes by SMS.

@@ -39,8 +39,8 @@ impl Variant {
         carrier.is_none() && line.is_none() && area.is_none()
     }
 
-    /// Whether a number of this variant is one of those asked for: each part that is asked for is the
-    /// same here.
+    /// Whether a number of this variant is one of those asked for: each part that is asked for is
+    /// the same here.
     #[must_use]
     pub fn is_one_of(&self, asked: &Self) -> bool {
         (asked.carrier.is_none() || asked.carrier == self.carrier)

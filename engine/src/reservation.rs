@@ -88,7 +88,7 @@ impl Claim {
         self.place.variant
     }
 
-    /// What its offer is for. The grid knows no sources and no steps yet.
+    /// What its offer is for, without source and step: the grid knows none yet.
     #[must_use]
     pub const fn key(&self) -> OfferKey {
         OfferKey::of(self.place.product, self.place.variant)

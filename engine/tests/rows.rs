@@ -11,7 +11,8 @@ use nexnum_engine::command::{
 use nexnum_engine::event::{Routing, Terms};
 use nexnum_engine::group::{Idempotency, Made};
 use nexnum_engine::ids::{
-    AccountId, CountryId, OfferId, OrderId, Product, ProviderId, ServiceId, Token, VariantId,
+    AccountId, CountryId, OfferId, OrderId, Product, ProviderId, ServiceId, SourceId, Token,
+    VariantId,
 };
 use nexnum_engine::limits::CLOSED_KEPT_MS;
 use nexnum_engine::money::Micros;
@@ -130,6 +131,26 @@ fn a_pool_whose_rows_have_no_sound_terms_in_common_is_refused() {
             }
         },
         "the pool of offer 1 has other terms",
+    );
+}
+
+#[test]
+fn an_offer_of_a_variant_or_a_source_that_is_not_there_is_refused() {
+    refused(
+        |row| {
+            if let Row::Offer(offer) = row {
+                offer.variant = VariantId(9);
+            }
+        },
+        "offer 1 is for variant 9, which is unknown",
+    );
+    refused(
+        |row| {
+            if let Row::Offer(offer) = row {
+                offer.source = SourceId(3);
+            }
+        },
+        "offer 1 is from source 3, which is unknown",
     );
 }
 

@@ -84,7 +84,7 @@ pub(super) fn duplicate_number(named: &str) -> Problem {
         .param("numbers")
         .detail(format!(
             "{named} stands twice in the load, or is in stock, at rest or in use for this service, \
-             whatever its operator: leave it out; nothing was loaded"
+             whatever its carrier: leave it out; nothing was loaded"
         ))
 }
 

@@ -21,6 +21,7 @@ use nexnum_engine::group::Actor;
 use nexnum_engine::ids::{Number, OfferId, OrderId, Product, VariantId};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::{FailReason, Order};
+use nexnum_engine::product::Variant;
 use nexnum_engine::reject::Reject;
 use nexnum_engine::reservation::Claim;
 use nexnum_engine::time::Time;
@@ -215,7 +216,9 @@ impl Purchase {
             VariantId::ANY => None,
             named => {
                 let parts = self.orders.market.read_model.directory().variant_parts(named)?;
-                parts.carrier.as_deref().map(str::to_owned)
+                // Drivers can ask for a carrier alone: what they cannot ask for is not bought.
+                let Variant { carrier, line: None, area: None } = &*parts else { return None };
+                carrier.as_deref().map(str::to_owned)
             }
         };
         Some(BuyRequest {

@@ -19,7 +19,7 @@ use crate::provider::providers::Providers;
 /// What a buyer wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wish {
-    /// Country and service.
+    /// What is bought.
     pub product: Product,
     /// The variant, or `ANY`.
     pub variant: VariantId,

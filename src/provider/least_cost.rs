@@ -119,7 +119,6 @@ impl LeastCost {
     }
 }
 
-/// What an offer is of, within one provider.
 #[derive(Debug, Default)]
 struct Known {
     costs: BTreeMap<OfferKey, LeastCost>,
@@ -237,7 +236,7 @@ impl LeastCosts {
         known.set(key, next);
     }
 
-    /// What is believed now, by product and variant; the rest is forgotten.
+    /// What is believed now, by what their offers are for; the rest is forgotten.
     pub(crate) fn believed(&self, now: Time) -> Vec<(OfferKey, LeastCost)> {
         let mut known = self.known.lock();
         let before = known.costs.len();

@@ -19,7 +19,6 @@ use parking_lot::Mutex;
 /// The longest that an offer stays out, and how long a refusal is remembered after that time.
 pub const PAUSE_MAX_MS: u64 = 15 * 60 * 1000;
 
-/// What an offer is of, within one provider.
 /// The offers of one provider that purchases did not get.
 #[derive(Debug, Default)]
 pub struct RefusedStock(Mutex<BTreeMap<OfferKey, RefusedOffer>>);
@@ -69,7 +68,7 @@ impl RefusedStock {
         self.0.lock().remove(&claim.key());
     }
 
-    /// What is to stay out now, by product and variant; refusals of long ago are forgotten.
+    /// What is to stay out now, by what their offers are for; refusals of long ago are forgotten.
     pub(crate) fn held(&self, now: Time) -> Vec<(OfferKey, RefusedOffer)> {
         let mut known = self.0.lock();
         known.retain(|_, refused| now < refused.until.plus_ms(PAUSE_MAX_MS));

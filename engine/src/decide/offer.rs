@@ -164,7 +164,7 @@ pub(super) fn load_stock(
     if state.held.len() + numbers.len() > NUMBERS_MAX {
         return Err(Reject::Exhausted("numbers"));
     }
-    // A number has one variant: of two offers of a service it would be sold to two buyers at
+    // A number has one carrier: of two offers of a service it would be sold to two buyers at
     // once, and no message could say whose it is.
     let is_held = |number: &Token| {
         state.offers_with(*number).filter_map(|id| state.offer(id)).any(|other| {

@@ -7,7 +7,7 @@ use crate::pricing::Margin;
 /// Why an ask was passed over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SkipReason {
-    /// It is for another carrier.
+    /// It is of another variant than the one asked for.
     OtherVariant,
     /// The order had tried it, or is not to try it: it had sold out under the order, or what was
     /// bought of it before could not be sold.

@@ -14,7 +14,7 @@ use crate::money::Micros;
 /// One row of a provider's list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Listing {
-    /// The offer: the same for the same provider, product and variant, always.
+    /// The offer: it has the same provider, product and variant, always.
     pub offer: OfferId,
     /// What is sold.
     pub product: Product,

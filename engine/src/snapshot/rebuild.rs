@@ -12,8 +12,8 @@ use crate::callback::Callback;
 use crate::event::{ProviderKind, ProviderWord, Scope};
 use crate::group::Made;
 use crate::ids::{
-    AccountId, CallbackId, KeyId, LoadId, OfferId, OrderId, ProviderId, RailId, Seq, Token,
-    VariantId,
+    AccountId, CallbackId, KeyId, LoadId, OfferId, OrderId, ProviderId, RailId, Seq, SourceId,
+    Token, VariantId,
 };
 use crate::limits::SEEN_MAX;
 use crate::money::Micros;
@@ -174,6 +174,10 @@ impl Rebuilt {
         })?;
         check(variant == VariantId::ANY || state.variants.contains(variant), || {
             format!("offer {id} is for variant {variant}, which is unknown")
+        })?;
+        let source = offer.source;
+        check(source == SourceId::ANY, || {
+            format!("offer {id} is from source {source}, which is unknown")
         })?;
         let key = (provider, offer.key());
         let before = state.offer_ids.insert(key, id);

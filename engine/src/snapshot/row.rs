@@ -42,7 +42,7 @@ pub enum Row {
     Payment(RailId, u128, Paid),
     /// A provider.
     Provider(ProviderId, Provider),
-    /// An operator's name.
+    /// A variant's parts.
     Variant(VariantId, Variant),
     /// An offer, in the order of their ids.
     Offer(Offer),

@@ -19,7 +19,7 @@ use nexnum_engine::ids::{
 use nexnum_engine::money::{AMOUNT_MAX, COST_MAX, Micros};
 use nexnum_engine::order::FailReason;
 use nexnum_engine::policy::Policy;
-use nexnum_engine::product::{LineType, OfferKey, Variant};
+use nexnum_engine::product::OfferKey;
 use nexnum_engine::state::State;
 use nexnum_engine::time::Time;
 
@@ -354,18 +354,7 @@ impl Arbitrary {
     }
 
     fn variant(&mut self) -> VariantId {
-        if self.rng.once_in(4) { VariantId(self.rng.below(6) as u16) } else { VariantId::ANY }
-    }
-
-    /// Of few: parts come together again, and narrow one another.
-    fn parts(&mut self) -> Variant {
-        let mut word = |words: &[&str]| {
-            let text = self.rng.pick(words);
-            (text != "none").then(|| Box::from(text))
-        };
-        let (carrier, area) = (word(&["none", "any", "tele", ""]), word(&["none", "none", "212"]));
-        let line = self.rng.pick(&[None, None, Some(LineType::Mobile), Some(LineType::Voip)]);
-        Variant { carrier, line, area }
+        if self.rng.once_in(4) { VariantId(self.rng.below(14) as u16) } else { VariantId::ANY }
     }
 
     fn offer_key(&mut self) -> OfferKey {

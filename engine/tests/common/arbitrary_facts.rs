@@ -13,6 +13,7 @@ use nexnum_engine::ids::{KeyId, MessageId, OfferId, OrderId};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::OrderNotes;
 use nexnum_engine::pricing::Margin;
+use nexnum_engine::product::{LineType, Variant};
 use nexnum_engine::sealed::{KeyHandle, Purpose, SealedValue};
 use nexnum_engine::state::State;
 use nexnum_engine::under_keys::UnderKeys;
@@ -97,6 +98,22 @@ impl Arbitrary {
         let rate = self.rng.once_in(2).then(|| "0".repeat(len).into());
         let charged = Charged { amount: self.amount(), currency, rate };
         self.rng.once_in(2).then_some(charged)
+    }
+
+    /// Of few: parts come together again, and narrow one another.
+    pub(super) fn parts(&mut self) -> Variant {
+        let mut word = |words: &[&str]| {
+            let text = self.rng.pick(words);
+            (text != "none").then(|| Box::from(text))
+        };
+        let (carrier, area) = (word(&["none", "any", "tele", ""]), word(&["none", "212", ""]));
+        let lines = [None, None, Some(LineType::Mobile), Some(LineType::Landline)];
+        let line = self.rng.pick(&lines);
+        match self.rng.below(12) {
+            0 => Variant { carrier: Some(self.name()), line, area },
+            1 => Variant { carrier, line, area: Some(self.name()) },
+            _ => Variant { carrier, line, area },
+        }
     }
 
     pub(super) fn carrier_word(&mut self) -> Option<Box<str>> {

@@ -374,7 +374,7 @@ impl ReadModel {
         self.replies.get(account, key)
     }
 
-    /// Providers, carriers and own offers.
+    /// Providers, variants and own offers.
     #[must_use]
     pub const fn directory(&self) -> &Directory {
         &self.directory

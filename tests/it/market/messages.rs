@@ -137,7 +137,7 @@ async fn equal_callbacks_that_come_at_once_are_one_message() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_number_is_on_sale_for_one_operator_of_a_service() {
+async fn a_number_is_on_sale_for_one_carrier_of_a_service() {
     let market = Market::start().await;
     let load = |service: &str, carrier: &str, numbers: Value| {
         let body = json!({"country": "ID", "service": service, "carrier": carrier,
