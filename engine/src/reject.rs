@@ -33,6 +33,8 @@ pub enum Reject {
     AmountOutOfRange(&'static str),
     /// The idempotency key, or the deposit's reference, was used with another content.
     IdempotencyMismatch,
+    /// The idempotency key may be that of an old command: what the ledger says of it was not brought.
+    IdempotencyUnread,
     /// The offer's price is above what the buyer allows.
     PriceAboveMax {
         /// What the offer asks.
@@ -101,6 +103,7 @@ impl Reject {
             Self::OutOfBounds(_) => "invalid_field",
             Self::AmountOutOfRange(_) => "amount_out_of_range",
             Self::IdempotencyMismatch => "idempotency_mismatch",
+            Self::IdempotencyUnread => "idempotency_unread",
             Self::PriceAboveMax { .. } => "price_above_max",
             Self::NoNumberYet => "no_number_yet",
             Self::AlreadyAssigned => "already_assigned",

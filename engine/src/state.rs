@@ -28,7 +28,7 @@ use crate::limits::{CLOSED_KEPT_MS, LAST_LOOK_MS, REPLIES_KEPT_MS};
 use crate::money::Micros;
 use crate::order::{Order, OrderRef};
 use crate::product::{OfferKey, Variant};
-use crate::replies::{Replies, StoredReply};
+use crate::replies::StoredReplies;
 use crate::seal_keys::SealKeys;
 use crate::table::{Aged, Table};
 use crate::time::Time;
@@ -75,7 +75,7 @@ pub struct State {
     pub(crate) deadlines: BTreeSet<(Time, OrderId)>,
     /// Closed orders by the moment at which they ended.
     pub(crate) closed: Aged<(Time, OrderId)>,
-    pub(crate) replies: Replies,
+    pub(crate) replies: StoredReplies,
     /// Purchases given up, until their moment retires.
     pub(crate) given_up: BTreeMap<(Time, OrderId, u8), GivenUp>,
     /// Numbers of own stock at rest, by the moment at which they are for sale again.
@@ -226,15 +226,10 @@ impl State {
         self.purchases.get(&(provider, external_id.into())).copied()
     }
 
-    /// The answer an idempotency key stands for.
+    /// The answers that idempotency keys stand for.
     #[must_use]
-    pub fn reply(&self, account: AccountId, key: u128) -> Option<StoredReply> {
-        self.replies.get(account, key)
-    }
-
-    /// All stored answers, in no order that means anything.
-    pub fn replies(&self) -> impl Iterator<Item = (AccountId, u128, StoredReply)> {
-        self.replies.iter()
+    pub const fn replies(&self) -> &StoredReplies {
+        &self.replies
     }
 
     /// The numbers of an offer of own stock; none so far, if there are none.
@@ -405,8 +400,7 @@ impl State {
     pub fn next_pulse(&self, archived: Time) -> Option<Time> {
         let closed = self.closed.first().filter(|(at, _)| *at <= archived);
         let order = closed.map(|(at, _)| at.plus_ms(CLOSED_KEPT_MS));
-        let reply = self.replies.ages().next();
-        let reply = reply.map(|at| at.plus_ms(REPLIES_KEPT_MS));
+        let reply = self.replies.oldest().map(|at| at.plus_ms(REPLIES_KEPT_MS));
         let rested = self.quarantine.first().map(|resting| resting.until);
         [self.next_deadline(), rested, order, reply].into_iter().flatten().min()
     }

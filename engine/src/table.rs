@@ -237,6 +237,14 @@ impl<T: Ord> Aged<T> {
         self.rows.pop_front()
     }
 
+    pub(crate) fn pop_first_if(&mut self, is_due: impl FnOnce(&T) -> bool) -> Option<T> {
+        self.rows.pop_front_if(|row| is_due(row))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
     /// All, oldest first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         self.rows.iter()

@@ -60,6 +60,7 @@ fn run(seed: u64) -> Result<Run, String> {
     let mut market = Arbitrary::market().into_iter();
     for index in 0..COMMANDS {
         let command = market.next().unwrap_or_else(|| arbitrary.command(run.engine.state()));
+        let command = run.engine.with_key_uses(&command);
         let announced = has_work(run.engine.state(), now, &command);
         let answer = run.engine.execute(now, &command).map_err(|reject| reject.code());
         if announced.is_some_and(|work| work == (answer == Ok(Reply::Changed(0)))) {

@@ -198,8 +198,8 @@ fn a_row_that_names_what_is_not_there_is_refused() {
     );
     refused(
         |row| {
-            if let Row::Reply(_, _, reply) = row {
-                reply.made = Made::Order(OrderId(3));
+            if let Row::Reply(reply) = row {
+                reply.key_use.made = Made::Order(OrderId(3));
             }
         },
         "a reply to account 1 is for no account or of no order",

@@ -45,6 +45,7 @@ pub(super) fn of_reject(reject: Reject) -> Problem {
         Reject::IdempotencyMismatch => {
             plain(S::UNPROCESSABLE_ENTITY, "The key was used with another request")
         }
+        Reject::IdempotencyUnread => Problem::overloaded(1),
         Reject::PriceAboveMax { price } => price_above_max(price),
         Reject::NoNumberYet => plain(S::CONFLICT, "The number is not there yet").retry_after(1),
         Reject::AlreadyAssigned => plain(S::CONFLICT, "The activation has its number"),
@@ -145,6 +146,9 @@ pub(super) fn of_refusal(refusal: Refusal) -> Problem {
         }
         Refusal::Upstream(error) => of_upstream(error),
         Refusal::History(error) => of_history(error),
+        Refusal::KeyUnread(error) => Problem::internal(format_args!(
+            "what an idempotency key was used for could not be read: {error}"
+        )),
         Refusal::Busy => of_refused(Refused::Busy),
         Refusal::Stopped => of_refused(Refused::Stopped),
     }

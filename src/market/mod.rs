@@ -15,6 +15,7 @@ pub mod grid_follower;
 pub mod history;
 pub mod index_key;
 mod keep_terms;
+pub mod key_uses;
 pub mod last_terms;
 mod loads;
 pub mod lookups;
@@ -54,6 +55,7 @@ use crate::supervisor::Supervisor;
 
 use self::addresses::CallerAddresses;
 use self::history::History;
+use self::key_uses::KeyUses;
 use self::last_terms::LastTerms;
 use self::numbers::Numbers;
 use self::read_model::ReadModel;
@@ -84,6 +86,8 @@ pub struct Market {
     pub sealing: Sealing,
     /// What finds and opens the numbers of activations.
     pub numbers: Numbers,
+    /// What idempotency keys were used for.
+    pub key_uses: KeyUses,
     /// From which addresses callers have come.
     pub addresses: Arc<CallerAddresses>,
     /// Prices and live stock.

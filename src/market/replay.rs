@@ -40,6 +40,15 @@ impl Decoded {
         Ok(Self { first: row.header.first, hash: row.hash, groups: payload::groups_of(row)? })
     }
 
+    /// The row with a position; `None` behind the ledger's end.
+    ///
+    /// # Errors
+    /// As [`Decoded::from_row`], and where the ledger cannot be read.
+    pub fn with(ledger: &Reader, at: Seq) -> Result<Option<Self>, StorageError> {
+        let Some(row) = ledger.read(at)?.next() else { return Ok(None) };
+        Self::from_row(&row?).map(Some)
+    }
+
     /// As [`Decoded::from_row`], held against the root in the row's header.
     ///
     /// # Errors

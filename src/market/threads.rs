@@ -14,6 +14,7 @@ use super::change::Change;
 use super::folder::{self, Opened};
 use super::grid_follower::{GridFollower, OpenClaim};
 use super::history::{Follower, History};
+use super::key_uses::KeyUses;
 use super::last_terms::LastTerms;
 use super::loads::HeldLoads;
 use super::numbers::Numbers;
@@ -115,6 +116,7 @@ pub fn start(opened: Opened, sealing: Sealing, policy: Policy, snapshot_every: u
     );
     let market = Market {
         addresses: Arc::default(),
+        key_uses: KeyUses::new(Arc::clone(&read_model), reader.clone()),
         numbers: Numbers::new(sealing.clone(), Arc::clone(&read_model), reader.clone(), loads),
         catalog,
         clock,

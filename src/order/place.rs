@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nexnum_engine::activation::ActivationState;
-use nexnum_engine::command::{self, PlaceOrder};
+use nexnum_engine::command::{self, AskedKey, PlaceOrder};
 use nexnum_engine::group::{Idempotency, Made, Origin};
 use nexnum_engine::ids::{AccountId, OrderId};
 use nexnum_engine::order::Order;
@@ -66,7 +66,7 @@ impl Orders {
     ) -> Result<PlacedOrder, Refusal> {
         // 1. The order that the key stands for, or a new one.
         let (id, replayed) = match &request.idempotency {
-            None => self.place_once(origin, account, &request).await?,
+            None => self.place_once(origin, account, &request, None).await?,
             Some(used) => self.place_for_key(origin, account, used, &request).await?,
         };
         // 2. Its number, or its end.
@@ -89,32 +89,15 @@ impl Orders {
         used: &UnderKeys<Idempotency>,
         request: &OrderRequest,
     ) -> Result<(OrderId, bool), Refusal> {
-        if let Some(order) = self.stored(account, used)? {
+        let (key_uses, mut asked) = (&self.market.key_uses, AskedKey::from(used.clone()));
+        if let Some(Made::Order(order)) = key_uses.find(account, &mut asked).await? {
             return Ok((order, true));
         }
         let _entered = self.in_flight.enter(account, used.current.key).ok_or(Refusal::InFlight)?;
         // The first request may have been decided between the look and the entry.
-        match self.stored(account, used)? {
-            Some(order) => Ok((order, true)),
-            None => self.place_once(origin, account, request).await,
-        }
-    }
-
-    /// The order that the key stands for, if it was used before.
-    fn stored(
-        &self,
-        account: AccountId,
-        used: &UnderKeys<Idempotency>,
-    ) -> Result<Option<OrderId>, Refusal> {
-        let read_model = &self.market.read_model;
-        let reply = |used: &Idempotency| Some((read_model.reply(account, used.key)?, *used));
-        match used.iter().find_map(reply) {
-            None => Ok(None),
-            Some((reply, used)) if reply.fingerprint == used.fingerprint => {
-                let Made::Order(order) = reply.made;
-                Ok(Some(order))
-            }
-            Some(_) => Err(Refusal::Rejected(Reject::IdempotencyMismatch)),
+        match key_uses.find(account, &mut asked).await? {
+            Some(Made::Order(order)) => Ok((order, true)),
+            None => self.place_once(origin, account, request, Some(asked)).await,
         }
     }
 
@@ -123,7 +106,8 @@ impl Orders {
         self: &Arc<Self>,
         origin: &Origin,
         account: AccountId,
-        OrderRequest { wish, idempotency, notes }: &OrderRequest,
+        OrderRequest { wish, notes, .. }: &OrderRequest,
+        idempotency: Option<AskedKey>,
     ) -> Result<(OrderId, bool), Refusal> {
         let notes = self.seal_notes(notes).await.map_err(Refused::from)?;
         let mut tried = Vec::new();

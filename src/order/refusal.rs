@@ -9,6 +9,7 @@ use nexnum_engine::time::Time;
 
 use crate::market::Refused;
 use crate::market::history::HistoryError;
+use crate::market::key_uses::KeyUseError;
 use crate::market::sequencer::SendError;
 
 /// A refusal, or a failure that the caller can do something about.
@@ -45,6 +46,8 @@ pub enum Refusal {
     Upstream(UpstreamError),
     /// Orders that have left memory could not be read.
     History(HistoryError),
+    /// What the ledger says of the request's idempotency key could not be read: nothing happened.
+    KeyUnread(String),
     /// Too many commands are waiting: nothing happened.
     Busy,
     /// The engine has stopped: the outcome is unknown.
@@ -111,6 +114,15 @@ impl From<Reject> for Refusal {
 impl From<UpstreamError> for Refusal {
     fn from(error: UpstreamError) -> Self {
         Self::Upstream(error)
+    }
+}
+
+impl From<KeyUseError> for Refusal {
+    fn from(error: KeyUseError) -> Self {
+        match error {
+            KeyUseError::Mismatch => Self::Rejected(Reject::IdempotencyMismatch),
+            unread => Self::KeyUnread(unread.to_string()),
+        }
     }
 }
 

@@ -28,7 +28,7 @@ use nexnum_engine::money::Micros;
 use nexnum_engine::order::{FailReason, Held, Order, OrderNotes, OrderRef, OrderStatus, Outlay};
 use nexnum_engine::pricing::Margin;
 use nexnum_engine::product::{LineType, OfferKey, Variant};
-use nexnum_engine::replies::StoredReply;
+use nexnum_engine::replies::{ShortReply, StoredReply};
 use nexnum_engine::sealed::{KeyHandle, KeyOwner, SealedValue};
 use nexnum_engine::snapshot::Row;
 use nexnum_engine::state::{
@@ -351,7 +351,8 @@ structs! {
     Provider { name, kind }
     Offer { provider, product, variant, source, step }
     StockTerms { cost, price }
-    StoredReply { fingerprint, made, at, seq }
+    StoredReply { at, seq, key_use }
+    ShortReply { at, seq, short }
     GivenUp { at, order, attempt, provider, product, placed_at }
     Quarantined { until, offer, number }
     Seen { last, digests }
@@ -431,7 +432,7 @@ enums! {
         8 Offer(offer),
         9 Pool(id, terms, numbers),
         10 Order(order),
-        11 Reply(id, key, reply),
+        11 Reply(reply),
         12 GivenUp(given_up),
         14 Quarantined(resting),
         15 Seen(provider, number, seen),
@@ -448,7 +449,7 @@ enums! {
         26 Rail(id, name),
         27 Load(id, at),
         28 ClosedDay(closed),
-        29 Addresses(account, addresses),
+        29 Addresses(account, addresses), 30 ShortReply(reply),
     }
 }
 
@@ -468,7 +469,7 @@ events! {
     15 Order(OrderEvent::MessageReceived)(receipt),
     16 Order(OrderEvent::AnotherRequested) { order },
     17 Order(OrderEvent::ActivationClosed) { order, closing },
-    18 Memory(MemoryEvent::Retired) { orders_before, replies_before },
+    18 Memory(MemoryEvent::Retired) { orders_before, replies_before, short_before },
     19 Order(OrderEvent::DoubtCleared) { order },
     20 Order(OrderEvent::NumberQuarantined) { order, until },
     21 Offer(OfferEvent::NumberReleased) { offer, number, until },

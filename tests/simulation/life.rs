@@ -16,13 +16,14 @@ use nexnum_engine::Engine;
 use nexnum_engine::activation::ActivationState;
 use nexnum_engine::audit::audit;
 use nexnum_engine::catalog::Catalog;
-use nexnum_engine::command::{Placed, Reply};
+use nexnum_engine::command::{Command, PlaceOrder, Placed, Reply};
 use nexnum_engine::event::{Event, OfferEvent, ProviderKind};
 use nexnum_engine::grid::{Coverage, Listing};
 use nexnum_engine::ids::{OfferId, OrderId, ProviderId, Seq};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::Order;
 use nexnum_engine::policy::Policy;
+use nexnum_engine::replies::Unread;
 use nexnum_engine::reservation::Claim;
 use nexnum_engine::state::{Offer, State};
 use nexnum_storage::fault::FaultyDisk;
@@ -166,6 +167,25 @@ impl Life {
     /// What readers see.
     pub(crate) const fn shown(&self) -> &State {
         self.shadow.state()
+    }
+
+    /// Brings what the ledger says of the keys that an order's may be, as a request does. Gives how
+    /// many positions were read, and `None` where one is not on disk yet.
+    pub(crate) fn bring(&self, command: &mut Command) -> Option<u64> {
+        let Command::PlaceOrder(PlaceOrder { account, idempotency: Some(asked), .. }) = command
+        else {
+            return Some(0);
+        };
+        let ledger = self.writer.ledger.ledger.reader();
+        for used in asked.used.iter() {
+            let replies = self.core.state().replies();
+            while let Err(Unread(at)) = replies.find(*account, used.key, &asked.read) {
+                let row = Decoded::with(&ledger, at).ok()??;
+                let head = row.groups.heads(row.first).find(|(seq, _)| *seq == at)?.1;
+                asked.read.push((at, head.key_use.expect("a reply is of a head with a key")));
+            }
+        }
+        Some(asked.read.len() as u64)
     }
 
     /// Follows a change that was shown; readers must see the state after it.

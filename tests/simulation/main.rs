@@ -96,6 +96,7 @@ fn what_was_acknowledged_survives_and_what_was_not_is_whole_or_absent() {
         assert!(tally.snapshots_used > 0 && tally.snapshots_damaged > 0, "no snapshots: {tally:?}");
         assert!(tally.retired > 0 && tally.rebuilt > 0, "no history: {tally:?}");
         assert!(tally.repeats > seeds / 4, "no repeats: {tally:?}");
+        assert!(tally.key_reads > seeds / 4, "no old keys: {tally:?}");
         assert!(tally.accepted * 4 > tally.commands, "few commands were accepted: {tally:?}");
     }
 }

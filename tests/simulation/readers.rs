@@ -10,6 +10,7 @@ use nexnum_engine::event::ProviderKind;
 use nexnum_engine::ids::{OfferId, OrderId, OrderNumber};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::Order;
+use nexnum_engine::replies::StoredReply;
 use nexnum_engine::state::{Quarantined, State};
 
 fn same<T: PartialEq + std::fmt::Debug>(what: &str, shown: T, is: T) -> Result<(), String> {
@@ -41,7 +42,10 @@ pub(crate) fn compare(model: &ReadModel, state: &State) -> Result<(), String> {
     }
     same(
         "replies",
-        state.replies().all(|(account, key, reply)| model.reply(account, key) == Some(reply)),
+        state.replies().whole().all(|StoredReply { key_use: it, .. }| {
+            let (account, key) = (it.account, it.used.key);
+            model.reply(account, key, &[]) == state.replies().find(account, key, &[])
+        }),
         true,
     )?;
     kept(model, state)?;
@@ -64,7 +68,7 @@ fn kept(model: &ReadModel, state: &State) -> Result<(), String> {
         state.orders().filter(|order| is_it(state, order)).count()
     };
     let is = Kept {
-        replies: [state.replies().count(); 2],
+        replies: state.replies().counts(),
         purchases: count(|state, it| is_driven(state, it) && it.assignment.is_some()),
         numbers: count(|_, it| it.assignment.is_some()),
         opened: 0,

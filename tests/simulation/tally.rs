@@ -19,6 +19,7 @@ pub(crate) struct Tally {
     pub(crate) rebuilt: u64,
     pub(crate) retired: u64,
     pub(crate) repeats: u64,
+    pub(crate) key_reads: u64,
 }
 
 impl Tally {
@@ -39,5 +40,6 @@ impl Tally {
         self.rebuilt += other.rebuilt;
         self.retired += other.retired;
         self.repeats += other.repeats;
+        self.key_reads += other.key_reads;
     }
 }

@@ -280,8 +280,10 @@ impl World {
     }
 
     /// A command through phase 1, the engine and the model.
-    pub(crate) fn execute(&mut self, command: Command) -> Result<(), String> {
+    pub(crate) fn execute(&mut self, mut command: Command) -> Result<(), String> {
+        let Some(read) = self.life().bring(&mut command) else { return Ok(()) };
         let Some((command, claim)) = self.phase_one(command) else { return Ok(()) };
+        self.tally.key_reads += read;
         let (now, life) = (self.now, self.life.as_mut().expect("a life has begun"));
         let expected = self.model.execute(now, &command);
         let (answer_to, answer) = oneshot::channel();

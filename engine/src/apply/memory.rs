@@ -10,8 +10,10 @@ use crate::time::Time;
 impl State {
     pub(super) fn apply_memory(&mut self, event: &MemoryEvent) {
         match event {
-            MemoryEvent::Retired { orders_before, replies_before } => {
-                self.retire(*orders_before, *replies_before);
+            MemoryEvent::Retired { orders_before, replies_before, short_before } => {
+                self.retire(*orders_before);
+                while self.replies.forget_first(*replies_before) {}
+                while self.replies.shorten_first(*short_before) {}
                 self.forget_seen(*orders_before);
             }
             MemoryEvent::MessagesRemembered { order } => self.remember_messages(*order),
@@ -54,7 +56,7 @@ impl State {
         }
     }
 
-    fn retire(&mut self, orders_before: Time, replies_before: Time) {
+    fn retire(&mut self, orders_before: Time) {
         while let Some(&(closed_at, id)) = self.closed.first()
             && closed_at <= orders_before
         {
@@ -76,7 +78,6 @@ impl State {
         {
             oldest.remove();
         }
-        while self.replies.forget_first(replies_before) {}
     }
 
     fn forget_upstream(&mut self, id: OrderId) {

@@ -16,7 +16,7 @@ mod seal_key;
 mod upstream;
 
 use crate::event::{Event, OrderEvent};
-use crate::group::{Head, Made};
+use crate::group::{Head, KeyUse, Made};
 use crate::replies::StoredReply;
 use crate::state::State;
 use crate::time::Time;
@@ -36,14 +36,14 @@ impl State {
             self.apply_event(head.at, event);
         }
         self.check_money(events);
-        if let Some((account, key, reply)) = reply {
-            let Made::Order(made) = reply.made;
+        if let Some(reply) = reply {
+            let KeyUse { account, made: Made::Order(made), .. } = reply.key_use;
             let is_it = |event: &Event| {
                 let Event::Order(OrderEvent::OrderPlaced(placed)) = event else { return false };
                 (placed.order.id, placed.order.account) == (made, account)
             };
             assert!(events.iter().any(is_it), "a key's answer names what its command made");
-            assert!(self.replies.insert(account, key, reply), "an idempotency key has one effect");
+            assert!(self.replies.insert(reply), "an idempotency key has one effect");
         }
     }
 

@@ -23,7 +23,7 @@ pub use message::{CompleteMessage, Incoming, IngestMessage, RequestAnother, Show
 pub use money::{Deposit, NewPayment, PayProvider};
 pub use offer::{ListOffers, LoadStock, NameVariant, RegisterProvider};
 pub use order::{
-    AssignNumber, Caller, Cancel, ClearDoubt, DoubtOrder, FailOrder, Finish, NextAttempt,
+    AskedKey, AssignNumber, Caller, Cancel, ClearDoubt, DoubtOrder, FailOrder, Finish, NextAttempt,
     PlaceOrder, RecoverLoss, Timings,
 };
 pub use reply::{Effect, Listed, Placed, Reply};
@@ -123,8 +123,8 @@ impl Command {
     /// The account and the idempotency that it came with, where it has a key.
     fn idempotency(&self) -> Option<(AccountId, Idempotency)> {
         match self {
-            Self::PlaceOrder(PlaceOrder { account, idempotency: Some(used), .. }) => {
-                Some((*account, used.current))
+            Self::PlaceOrder(PlaceOrder { account, idempotency: Some(asked), .. }) => {
+                Some((*account, asked.used.current))
             }
             _ => None,
         }

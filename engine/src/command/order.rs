@@ -1,8 +1,8 @@
 //! What may be asked for an order, from its placement to its end.
 
 use crate::event::{AttemptEnd, Charged, Routing, Terms};
-use crate::group::Idempotency;
-use crate::ids::{AccountId, OrderId, Product, Token, VariantId};
+use crate::group::{Idempotency, KeyUse};
+use crate::ids::{AccountId, OrderId, Product, Seq, Token, VariantId};
 use crate::money::Micros;
 use crate::order::{FailReason, OrderNotes};
 use crate::sealed::SealedValue;
@@ -26,6 +26,31 @@ pub enum Caller {
     System,
 }
 
+/// A request's idempotency, and what the ledger says of keys that it may have been used as.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AskedKey {
+    /// The digests, by the keys that they are made under.
+    pub used: UnderKeys<Idempotency>,
+    /// What stands at the positions that [`StoredReplies::find`] asked for.
+    ///
+    /// [`StoredReplies::find`]: crate::replies::StoredReplies::find
+    pub read: Vec<(Seq, KeyUse)>,
+}
+
+/// One that has asked for no position yet.
+impl From<UnderKeys<Idempotency>> for AskedKey {
+    fn from(used: UnderKeys<Idempotency>) -> Self {
+        Self { used, read: Vec::new() }
+    }
+}
+
+/// The same where one key lives.
+impl From<Idempotency> for AskedKey {
+    fn from(used: Idempotency) -> Self {
+        UnderKeys::from(used).into()
+    }
+}
+
 /// An order to place. Phase 1 has claimed `terms` from the grid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlaceOrder {
@@ -46,7 +71,7 @@ pub struct PlaceOrder {
     /// How long a number from own stock lives.
     pub timings: Timings,
     /// The request's idempotency, where it has a key.
-    pub idempotency: Option<UnderKeys<Idempotency>>,
+    pub idempotency: Option<AskedKey>,
     /// What the buyer notes, if anything.
     pub notes: Option<Box<OrderNotes>>,
 }

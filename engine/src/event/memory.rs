@@ -12,6 +12,8 @@ pub enum MemoryEvent {
         orders_before: Time,
         /// Replies given at or before this moment.
         replies_before: Time,
+        /// Of replies given at or before this moment the positions stay, and 64 bits of their keys.
+        short_before: Time,
     },
     /// What a number of own stock received is remembered beyond the order that it came for,
     /// which leaves memory: a source may repeat a message days later.

@@ -22,7 +22,6 @@ impl State {
     pub fn rows(&self) -> impl Iterator<Item = Row> + '_ {
         let payments = self.payments.iter();
         let payments = payments.map(|((rail, mac), paid)| Row::Payment(*rail, *mac, paid.clone()));
-        let replies = self.replies.iter();
         std::iter::once(Row::Counters(self.counters))
             .chain(self.ledger.map(Row::Ledger))
             .chain(self.epoch.clone().map(Row::Epoch))
@@ -38,7 +37,8 @@ impl State {
             .chain(self.loads.iter().map(|(id, at)| Row::Load(id, *at)))
             .chain(self.pools.iter().flat_map(|(id, pool)| pool_rows(id, pool)))
             .chain(self.orders.values().map(|order| Row::Order(Box::new(order.clone()))))
-            .chain(replies.map(|(id, key, reply)| Row::Reply(id, key, reply)))
+            .chain(self.replies.short().map(Row::ShortReply))
+            .chain(self.replies.whole().map(Row::Reply))
             .chain(self.given_up.values().map(|given_up| Row::GivenUp(*given_up)))
             .chain(self.quarantine.iter().map(|resting| Row::Quarantined(*resting)))
             .chain(self.seen.iter().map(|(key, seen)| Row::Seen(key.0, key.1, seen.clone())))

@@ -10,7 +10,7 @@ use crate::addresses::AccountAddresses;
 use crate::book::Book;
 use crate::callback::Callback;
 use crate::event::{ProviderKind, ProviderWord, Scope};
-use crate::group::Made;
+use crate::group::{KeyUse, Made};
 use crate::ids::{
     AccountId, CallbackId, KeyId, LoadId, OfferId, OrderId, ProviderId, RailId, Seq, SourceId,
     Token, VariantId,
@@ -18,7 +18,7 @@ use crate::ids::{
 use crate::limits::SEEN_MAX;
 use crate::money::Micros;
 use crate::order::Order;
-use crate::replies::StoredReply;
+use crate::replies::{ShortReply, StoredReply};
 use crate::state::{
     Counters, GivenUp, Key, Lost, NamedPurchase, Offer, Orphan, Paid, PaidTo, Quarantined, Seen,
     State, StockTerms, WriteOff,
@@ -107,7 +107,8 @@ impl Rebuilt {
             Row::Callback(id, callback) => self.insert_callback(id, callback)?,
             Row::Callbacks(last, dropped, recent) => self.count_callbacks(last, dropped, recent)?,
             Row::SealKey(handle, owner) => state.insert_seal_key(handle, owner)?,
-            Row::Reply(id, key, reply) => self.insert_reply(id, key, reply)?,
+            Row::Reply(reply) => self.insert_reply(reply)?,
+            Row::ShortReply(reply) => self.insert_short_reply(reply)?,
             Row::Addresses(id, of) => self.insert_addresses(id, of)?,
         }
         Ok(())
@@ -119,14 +120,21 @@ impl Rebuilt {
         self.state.addresses.insert_row(id, of)
     }
 
-    fn insert_reply(&mut self, id: AccountId, key: u128, reply: StoredReply) -> Result<(), String> {
+    fn insert_reply(&mut self, reply: StoredReply) -> Result<(), String> {
         let state = &mut self.state;
-        let Made::Order(order) = reply.made;
+        let KeyUse { account: id, made: Made::Order(order), .. } = reply.key_use;
         let was_made = order <= state.counters.order && reply.seq <= state.counters.seq;
         let fits = state.accounts.contains(id) && was_made;
         check(fits, || format!("a reply to account {id} is for no account or of no order"))?;
-        let is_new = state.replies.insert_ageless(id, key, reply);
-        check(is_new, || format!("a reply to account {id} comes twice"))
+        check(state.replies.insert(reply), || format!("a reply to account {id} comes twice"))
+    }
+
+    fn insert_short_reply(&mut self, reply: ShortReply) -> Result<(), String> {
+        let state = &mut self.state;
+        let seq = reply.seq;
+        check(seq <= state.counters.seq, || format!("a reply at {seq} is of no group"))?;
+        let is_new = state.replies.insert_short(reply);
+        check(is_new, || format!("a reply at {seq} comes twice"))
     }
 
     fn insert_rail(&mut self, id: RailId, name: Box<str>) -> Result<(), String> {
@@ -427,7 +435,6 @@ impl Rebuilt {
                 format!("order {} {}", order.id, complaint.unwrap_or_default())
             })?;
         }
-        state.replies.age();
         let closed = state.orders.values().filter_map(|order| Some((order.closed_at?, order.id)));
         state.closed.extend(closed);
         Ok(state)

@@ -12,7 +12,7 @@ use crate::ids::{
 use crate::money::Micros;
 use crate::order::Order;
 use crate::product::Variant;
-use crate::replies::StoredReply;
+use crate::replies::{ShortReply, StoredReply};
 use crate::sealed::{KeyHandle, KeyOwner};
 use crate::state::{
     Account, Counters, GivenUp, Key, NamedPurchase, Offer, Orphan, Paid, Provider, Quarantined,
@@ -53,7 +53,9 @@ pub enum Row {
     /// An order in memory.
     Order(Box<Order>),
     /// What an idempotency key stands for.
-    Reply(AccountId, u128, StoredReply),
+    Reply(StoredReply),
+    /// What is kept of an old one.
+    ShortReply(ShortReply),
     /// A purchase given up that may still turn up, oldest first.
     GivenUp(GivenUp),
     /// A number of own stock at rest.

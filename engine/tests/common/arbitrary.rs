@@ -464,7 +464,7 @@ impl Arbitrary {
             key: rng.below(20).into(),
             fingerprint: u128::from(rng.once_in(5)),
         };
-        let idempotency = self.rng.once_in(3).then(|| self.under_keys(used));
+        let idempotency = self.rng.once_in(3).then(|| self.under_keys(used).into());
         PlaceOrder {
             account: self.account(state),
             product,

@@ -5,7 +5,7 @@ use super::ReadModel;
 /// Counts of what is kept beside the orders themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kept {
-    /// Answers of idempotency keys, by key and by age.
+    /// Answers of idempotency keys, and how many of them are known whole.
     pub replies: [usize; 2],
     /// Orders by their purchases at providers.
     pub purchases: usize,

@@ -28,11 +28,11 @@ use nexnum_engine::event::{
     AccountEvent, AccountName, CallbackEvent, Event, MemoryEvent, OfferEvent, ProviderKind, Scope,
     SealKeyEvent,
 };
-use nexnum_engine::group::Recorded;
+use nexnum_engine::group::{KeyUse, Recorded};
 use nexnum_engine::holders::NumberHolders;
 use nexnum_engine::ids::{AccountId, KeyId, LoadId, Number, OrderId, OrderNumber, ProviderId, Seq};
 use nexnum_engine::order::Order;
-use nexnum_engine::replies::StoredReply;
+use nexnum_engine::replies::Unread;
 use nexnum_engine::sealed::KeyOwner;
 use nexnum_engine::state::{GivenUp, NamedPurchase, State};
 use nexnum_engine::time::Time;
@@ -368,10 +368,19 @@ impl ReadModel {
         self.orders.len()
     }
 
-    /// The order that an idempotency key stands for.
-    #[must_use]
-    pub fn reply(&self, account: AccountId, key: u128) -> Option<StoredReply> {
-        self.replies.get(account, key)
+    /// What an account's idempotency key was used for: see [`StoredReplies::find`].
+    ///
+    /// # Errors
+    /// [`Unread`].
+    ///
+    /// [`StoredReplies::find`]: nexnum_engine::replies::StoredReplies::find
+    pub fn reply(
+        &self,
+        account: AccountId,
+        key: u128,
+        read: &[(Seq, KeyUse)],
+    ) -> Result<Option<KeyUse>, Unread> {
+        self.replies.find(account, key, read)
     }
 
     /// Providers, variants and own offers.

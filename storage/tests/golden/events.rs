@@ -26,7 +26,8 @@ use crate::values::{
 };
 
 pub(crate) fn events() -> Vec<(&'static str, Event)> {
-    let retired = MemoryEvent::Retired { orders_before: NOW, replies_before: Time(0) };
+    let retired =
+        MemoryEvent::Retired { orders_before: NOW, replies_before: Time(0), short_before: Time(1) };
     let accounts = of_accounts().into_iter().map(|(name, event)| (name, Event::Account(event)));
     let offers = of_offers().into_iter().map(|(name, event)| (name, Event::Offer(event)));
     let orders = [of_orders(), of_errors(), of_activations()]

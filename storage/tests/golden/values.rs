@@ -12,7 +12,7 @@ use nexnum_engine::event::{
     AccountName, CatalogVersion, ClosedDay, Epoch, LedgerTerms, LoadedNumber, MoveReason,
     ProviderKind, ProviderWord, Scope, Terms,
 };
-use nexnum_engine::group::Made;
+use nexnum_engine::group::{Idempotency, KeyUse, Made};
 use nexnum_engine::ids::{
     AccountId, AddressNumber, CallbackId, CountryId, KeyId, LoadId, MessageId, OfferId, OrderId,
     OrderNumber, Product, ProviderId, RailId, Seq, ServiceId, SourceId, Token, VariantId,
@@ -20,7 +20,7 @@ use nexnum_engine::ids::{
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::{Held, Order, OrderNotes, OrderRef, OrderStatus, Outlay};
 use nexnum_engine::product::{LineType, Variant};
-use nexnum_engine::replies::StoredReply;
+use nexnum_engine::replies::{ShortReply, StoredReply};
 use nexnum_engine::sealed::{KeyHandle, KeyOwner, SealedValue};
 use nexnum_engine::snapshot::Row;
 use nexnum_engine::state::{
@@ -147,6 +147,14 @@ fn account() -> Account {
     Account { name, credit_limit, opened_at: NOW, orders: NUMBER }
 }
 
+fn replies() -> [(String, Row); 2] {
+    let used = Idempotency { key: DIGEST, fingerprint: 1 };
+    let key_use = KeyUse { account: ACCOUNT, used, made: Made::Order(ORDER) };
+    let reply = StoredReply { at: NOW, seq: Seq(6), key_use };
+    let short = ShortReply { at: NOW, seq: Seq(6), short: 1 << 63 };
+    [("Reply".to_owned(), Row::Reply(reply)), ("ShortReply".to_owned(), Row::ShortReply(short))]
+}
+
 /// Every variant of a row.
 pub(crate) fn rows() -> Vec<(String, Row)> {
     let counters = Counters {
@@ -181,7 +189,6 @@ pub(crate) fn rows() -> Vec<(String, Row)> {
         area: Some("jakarta".into()),
     };
     let terms = StockTerms { cost: Micros(1), price: Micros(2) };
-    let reply = StoredReply { fingerprint: 1, made: Made::Order(ORDER), at: NOW, seq: Seq(6) };
     let mut rows = vec![
         ("Counters".to_owned(), Row::Counters(counters)),
         ("Account".to_owned(), Row::Account(ACCOUNT, account())),
@@ -191,8 +198,8 @@ pub(crate) fn rows() -> Vec<(String, Row)> {
         ("Offer".to_owned(), Row::Offer(offer)),
         ("Load".to_owned(), Row::Load(LoadId(3), Seq(300))),
         ("Pool".to_owned(), Row::Pool(OfferId(7), terms, vec![STOCK])),
-        ("Reply".to_owned(), Row::Reply(ACCOUNT, DIGEST, reply)),
     ];
+    rows.extend(replies());
     rows.extend(of_money());
     let states = nexnum_engine::activation::STATES;
     rows.extend(

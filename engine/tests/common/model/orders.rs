@@ -82,7 +82,7 @@ impl Model {
 
     pub(super) fn place(&mut self, now: Time, asked: &PlaceOrder) -> Answer {
         self.account(asked.account)?;
-        for new in asked.idempotency.iter().flat_map(UnderKeys::iter) {
+        for new in asked.idempotency.iter().flat_map(|asked| asked.used.iter()) {
             let mut known = self.replies.iter();
             let known = known.find(|known| (known.0, known.1.key) == (asked.account, new.key));
             if let Some((_, known, order, _)) = known {
@@ -118,7 +118,7 @@ impl Model {
             retired: false,
         });
         if let Some(used) = &asked.idempotency {
-            self.replies.push((asked.account, used.current, id, now));
+            self.replies.push((asked.account, used.used.current, id, now));
         }
         if let Some(number) = number {
             self.sell_own(now, self.orders.len() - 1, number, asked.timings);

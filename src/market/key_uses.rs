@@ -1,0 +1,106 @@
+//! What idempotency keys were used for.
+//!
+//! Promises: a key of the last hour is answered from memory; for an older one the ledger is read, on a
+//! thread that may wait, by a few at a time. Leaves to others: the request that is under way.
+
+use std::fmt;
+use std::sync::Arc;
+
+use nexnum_engine::command::AskedKey;
+use nexnum_engine::group::{KeyUse, Made};
+use nexnum_engine::ids::{AccountId, Seq};
+use nexnum_engine::replies::Unread;
+use nexnum_storage::{Reader, StorageError};
+use tokio::sync::Semaphore;
+
+use super::read_model::ReadModel;
+use super::replay::Decoded;
+
+/// Rows that are read at a time: each may be some megabytes, and a client may repeat an old key for
+/// as long as it likes.
+const READ_AT_ONCE: usize = 2;
+
+/// Why it is not known what a key was used for.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyUseError {
+    /// The ledger could not be read.
+    #[error(transparent)]
+    Ledger(#[from] StorageError),
+    /// The ledger has something else where the key's command should be.
+    #[error("position {0} of the ledger is not the head of a command with an idempotency key")]
+    NoKey(Seq),
+    /// The thread that read the ledger ended.
+    #[error("the reading of the ledger was cut off")]
+    CutOff,
+    /// The key was used with another request.
+    #[error("the key was used with another request")]
+    Mismatch,
+}
+
+/// What idempotency keys were used for.
+#[derive(Clone)]
+pub struct KeyUses(Arc<Inner>);
+
+struct Inner {
+    read_model: Arc<ReadModel>,
+    ledger: Reader,
+    slots: Arc<Semaphore>,
+}
+
+impl fmt::Debug for KeyUses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyUses").finish_non_exhaustive()
+    }
+}
+
+impl KeyUses {
+    pub(super) fn new(read_model: Arc<ReadModel>, ledger: Reader) -> Self {
+        let slots = Arc::new(Semaphore::new(READ_AT_ONCE));
+        Self(Arc::new(Inner { read_model, ledger, slots }))
+    }
+
+    /// What an account's request with this key made, if it was made before. What the ledger had to
+    /// be read for goes into `asked`, for the command.
+    ///
+    /// # Errors
+    /// [`KeyUseError`].
+    pub async fn find(
+        &self,
+        account: AccountId,
+        asked: &mut AskedKey,
+    ) -> Result<Option<Made>, KeyUseError> {
+        let AskedKey { used, read } = asked;
+        for used in used.iter() {
+            // Each turn reads one position more; few keys share their bits.
+            loop {
+                match self.0.read_model.reply(account, used.key, read) {
+                    Err(Unread(at)) => read.push((at, self.read(at).await?)),
+                    Ok(None) => break,
+                    Ok(Some(first)) if first.used.fingerprint == used.fingerprint => {
+                        return Ok(Some(first.made));
+                    }
+                    Ok(Some(_)) => return Err(KeyUseError::Mismatch),
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// What the head at a position says of its command's key.
+    async fn read(&self, at: Seq) -> Result<KeyUse, KeyUseError> {
+        let slot = Arc::clone(&self.0.slots).acquire_owned().await;
+        let ledger = self.0.ledger.clone();
+        let read = tokio::task::spawn_blocking(move || {
+            // Held to the end, also when the client has hung up.
+            let _slot = slot.expect("the slots are never closed");
+            look_up(&ledger, at)
+        });
+        read.await.map_err(|_| KeyUseError::CutOff)?
+    }
+}
+
+fn look_up(ledger: &Reader, at: Seq) -> Result<KeyUse, KeyUseError> {
+    let row = Decoded::with(ledger, at)?.ok_or(KeyUseError::NoKey(at))?;
+    let head = row.groups.heads(row.first).find(|(seq, _)| *seq == at);
+    head.and_then(|(_, head)| head.key_use).ok_or(KeyUseError::NoKey(at))
+}
