@@ -72,7 +72,7 @@ impl From<&Self> for Origin {
 }
 
 /// A request's idempotency: digests of its key and of its content.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Idempotency {
     /// Digest of the key.
     pub key: u128,
@@ -81,14 +81,14 @@ pub struct Idempotency {
 }
 
 /// What a command made that its answer names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Made {
     /// An order.
     Order(OrderId),
 }
 
 /// An idempotency key that a command came with, and what its repetition is answered with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyUse {
     /// Whose key it is: accounts do not share keys.
     pub account: AccountId,

@@ -9,6 +9,9 @@ pub const REPLIES_KEPT_MS: u64 = 48 * 60 * 60 * 1000;
 /// How long it is known whole: clients repeat a request within seconds. After that the ledger is
 /// read for it.
 pub const REPLIES_WHOLE_MS: u64 = 60 * 60 * 1000;
+/// How long it is known whole at most: where no order leaves memory, since history does not go on or
+/// none has ended, a pulse of its own keeps it short.
+pub const REPLIES_WHOLE_MAX_MS: u64 = 2 * REPLIES_WHOLE_MS;
 /// How long an order may be without a number, reconciliation included.
 pub const BUY_TIME_MS: u64 = 3 * 60 * 1000;
 /// How long after its time a provider's number without a message may still get one: the

@@ -6,6 +6,7 @@
 use crate::activation::state::ActivationState;
 use crate::ids::OrderId;
 use crate::money::Micros;
+use crate::replies::KeyUseRefusal;
 use crate::time::Time;
 
 /// A refusal. `code` is stable; faces translate it in one table each.
@@ -85,6 +86,15 @@ pub enum Reject {
     Exhausted(&'static str),
     /// It cannot follow what has happened; in words, what it has to follow.
     OutOfOrder(&'static str),
+}
+
+impl From<KeyUseRefusal> for Reject {
+    fn from(refusal: KeyUseRefusal) -> Self {
+        match refusal {
+            KeyUseRefusal::Unread(_) => Self::IdempotencyUnread,
+            KeyUseRefusal::Mismatch => Self::IdempotencyMismatch,
+        }
+    }
 }
 
 impl Reject {

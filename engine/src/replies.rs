@@ -8,16 +8,17 @@
 //! each of its levels. Their first bits choose one of many small trees instead, which stay
 //! in order and have no worst case that a client could provoke by choosing keys.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
 
-use crate::group::{Head, KeyUse};
+use crate::group::{Head, Idempotency, KeyUse, Made};
 use crate::ids::{AccountId, Seq};
 use crate::table::Aged;
 use crate::time::Time;
+use crate::under_keys::UnderKeys;
 
 /// What the head of a group says of its idempotency key, and where it stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StoredReply {
     /// When the answer was given.
     pub at: Time,
@@ -43,102 +44,141 @@ pub struct ShortReply {
     /// Where the head stands that says the rest.
     pub seq: Seq,
     /// 64 bits of the key and its account.
-    pub short: u64,
+    pub bits: u64,
 }
 
-/// An idempotency key may be the one that stands at a position: what the ledger says there has
-/// to be brought.
+/// A request's idempotency, and what the ledger says of keys that it may have been used as.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AskedKey {
+    /// The digests, by the keys that they are made under.
+    pub used: UnderKeys<Idempotency>,
+    /// What stands at the positions that [`StoredReplies::made_for`] asked for.
+    pub read: Vec<(Seq, KeyUse)>,
+}
+
+/// One that no position was read for yet.
+impl From<UnderKeys<Idempotency>> for AskedKey {
+    fn from(used: UnderKeys<Idempotency>) -> Self {
+        Self { used, read: Vec::new() }
+    }
+}
+
+/// The same where one key lives.
+impl From<Idempotency> for AskedKey {
+    fn from(used: Idempotency) -> Self {
+        UnderKeys::from(used).into()
+    }
+}
+
+/// Why a request with an idempotency key is not carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unread(pub Seq);
+pub enum KeyUseRefusal {
+    /// The key may be the one that stands at a position: what the ledger says there has to be
+    /// brought.
+    Unread(Seq),
+    /// It was used with another request.
+    Mismatch,
+}
 
 /// 64 bits of a key and its account. Keys of equal digests, which two accounts may have, differ in
 /// them, so that no account makes another's keys slow to look up.
-const fn short(account: AccountId, key: u128) -> u64 {
+const fn bits(account: AccountId, key: u128) -> u64 {
     // An odd factor: no two accounts have the same product.
     (key >> u64::BITS) as u64 ^ (account.0 as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+const fn bits_of(known: &KeyUse) -> u64 {
+    bits(known.account, known.used.key)
 }
 
 /// Bits that choose a key's tree: with a million keys a tree has 240.
 const SHARD_BITS: u32 = 12;
 
-const fn shard(short: u64) -> usize {
-    (short >> (u64::BITS - SHARD_BITS)) as usize
+const fn shard(bits: u64) -> usize {
+    (bits >> (u64::BITS - SHARD_BITS)) as usize
 }
-
-/// What keys stand for, by their bits and positions; `None` where it stands in the ledger alone.
-type Shard = BTreeMap<(u64, Seq), Option<Box<KeyUse>>>;
 
 /// The stored replies: by key, and by age.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredReplies {
-    shards: Box<[Shard]>,
+    /// All, by their bits and positions.
+    shards: Box<[BTreeSet<(u64, Seq)>]>,
     /// All, by age. The position makes it the order in which they were given.
     ages: Aged<ShortReply>,
-    /// Those that are known whole, by age.
-    whole: Aged<ShortReply>,
+    /// The youngest, which are known whole.
+    whole: Aged<StoredReply>,
 }
 
 impl Default for StoredReplies {
     fn default() -> Self {
-        let shards = (0..1 << SHARD_BITS).map(|_| Shard::new()).collect();
+        let shards = (0..1 << SHARD_BITS).map(|_| BTreeSet::new()).collect();
         Self { shards, ages: Aged::default(), whole: Aged::default() }
     }
 }
 
 impl StoredReplies {
-    /// What an account's key stands for, if it was used before. `read` is what the ledger says at the
-    /// positions that this asked for before.
+    /// What an account's request with this key made before, if it did.
     ///
     /// # Errors
-    /// [`Unread`] where `read` lacks a position.
-    pub fn find(
+    /// [`KeyUseRefusal`]: `Unread` where `asked` lacks a position, or has another key's use there.
+    pub fn made_for(
         &self,
         account: AccountId,
-        key: u128,
-        read: &[(Seq, KeyUse)],
-    ) -> Result<Option<KeyUse>, Unread> {
-        for (seq, whole) in self.alike(short(account, key)) {
-            let brought = || read.iter().find(|(at, _)| *at == seq).map(|(_, known)| known);
-            let known = whole.or_else(brought).ok_or(Unread(seq))?;
-            if (known.account, known.used.key) == (account, key) {
-                return Ok(Some(*known));
+        asked: &AskedKey,
+    ) -> Result<Option<Made>, KeyUseRefusal> {
+        for used in asked.used.iter() {
+            let bits = bits(account, used.key);
+            for seq in self.alike(bits) {
+                let brought = || asked.read.iter().find(|(at, _)| *at == seq).map(|(_, it)| it);
+                let known = self.whole_at(seq).or_else(brought);
+                // What has other bits stands elsewhere: taken for this, a key would work twice.
+                let known = known.filter(|known| bits_of(known) == bits);
+                let known = known.ok_or(KeyUseRefusal::Unread(seq))?;
+                if (known.account, known.used.key) != (account, used.key) {
+                    continue;
+                }
+                let is_same = known.used.fingerprint == used.fingerprint;
+                return if is_same { Ok(Some(known.made)) } else { Err(KeyUseRefusal::Mismatch) };
             }
         }
         Ok(None)
     }
 
-    /// Those with these bits, by their positions.
-    fn alike(&self, short: u64) -> impl Iterator<Item = (Seq, Option<&KeyUse>)> {
-        let range = (short, Seq(0))..=(short, Seq(u64::MAX));
-        self.shards[shard(short)].range(range).map(|((_, seq), whole)| (*seq, whole.as_deref()))
+    /// Where those with these bits stand.
+    fn alike(&self, bits: u64) -> impl Iterator<Item = Seq> {
+        let range = (bits, Seq(0))..=(bits, Seq(u64::MAX));
+        self.shards[shard(bits)].range(range).map(|(_, seq)| *seq)
+    }
+
+    fn whole_at(&self, seq: Seq) -> Option<&KeyUse> {
+        self.whole.find(seq, |reply| reply.seq).map(|reply| &reply.key_use)
     }
 
     /// Stores a reply, whole; false if its key is known whole, which then stands for what it did.
-    pub fn insert(&mut self, StoredReply { at, seq, key_use }: StoredReply) -> bool {
-        let (account, key) = (key_use.account, key_use.used.key);
-        let row = ShortReply { at, seq, short: short(account, key) };
-        let is_it = |known: &KeyUse| (known.account, known.used.key) == (account, key);
-        let is_known = self.alike(row.short).any(|(_, known)| known.is_some_and(is_it));
-        let is_new = !is_known && self.put(row, Some(Box::new(key_use)));
+    pub fn insert(&mut self, reply: StoredReply) -> bool {
+        let StoredReply { at, seq, key_use } = reply;
+        let bits = bits_of(&key_use);
+        let key = |known: &KeyUse| (known.account, known.used.key);
+        let alike = || self.alike(bits).filter_map(|seq| self.whole_at(seq));
+        let is_known = alike().any(|known| key(known) == key(&key_use));
+        let is_new = !is_known && self.put(ShortReply { at, seq, bits });
         if is_new {
-            self.whole.insert(row);
+            self.whole.insert(reply);
         }
         is_new
     }
 
     /// Stores what is kept of an old one; false if it is stored.
     pub(crate) fn insert_short(&mut self, row: ShortReply) -> bool {
-        self.put(row, None)
+        self.put(row)
     }
 
-    fn put(&mut self, row: ShortReply, key_use: Option<Box<KeyUse>>) -> bool {
-        use std::collections::btree_map::Entry;
-        let Entry::Vacant(free) = self.shards[shard(row.short)].entry((row.short, row.seq)) else {
-            return false;
-        };
-        free.insert(key_use);
-        self.ages.insert(row);
-        true
+    fn put(&mut self, row: ShortReply) -> bool {
+        let is_new = self.shards[shard(row.bits)].insert((row.bits, row.seq));
+        if is_new {
+            self.ages.insert(row);
+        }
+        is_new
     }
 
     /// How many there are, and how many of them are known whole.
@@ -149,26 +189,28 @@ impl StoredReplies {
 
     /// Those that are kept short, oldest first.
     pub fn short(&self) -> impl Iterator<Item = ShortReply> + '_ {
-        let all = self.ages.iter().map(|row| (*row, self.whole_of(row)));
-        all.filter_map(|(row, whole)| whole.is_none().then_some(row))
+        let [all, whole] = self.counts();
+        self.ages.iter().take(all - whole).copied()
     }
 
     /// Those that are known whole, oldest first.
     pub fn whole(&self) -> impl Iterator<Item = StoredReply> + '_ {
-        self.whole.iter().map(|row| {
-            let key_use = *self.whole_of(row).expect("a whole reply has its key");
-            StoredReply { at: row.at, seq: row.seq, key_use }
-        })
-    }
-
-    fn whole_of(&self, row: &ShortReply) -> Option<&KeyUse> {
-        let kept = self.shards[shard(row.short)].get(&(row.short, row.seq));
-        kept.expect("an aged reply is stored").as_deref()
+        self.whole.iter().copied()
     }
 
     /// When the oldest one was given.
     pub(crate) fn oldest(&self) -> Option<Time> {
         self.ages.first().map(|row| row.at)
+    }
+
+    /// When the oldest of those was given that are known whole.
+    pub(crate) fn oldest_whole(&self) -> Option<Time> {
+        self.whole.first().map(|reply| reply.at)
+    }
+
+    /// When the newest one was given, and where it stands.
+    pub(crate) fn newest(&self) -> Option<(Time, Seq)> {
+        self.ages.last().map(|row| (row.at, row.seq))
     }
 
     /// The latest moment up to `limit` at or before which at most `most` were given, or
@@ -179,36 +221,35 @@ impl StoredReplies {
 
     /// The same of those that are known whole.
     pub(crate) fn cut_whole(&self, limit: Time, most: usize) -> Time {
-        self.whole.cut(limit, most, |row| row.at)
+        self.whole.cut(limit, most, |reply| reply.at)
     }
 
     /// Keeps the oldest whole one short, if it was given at or before that moment.
     pub fn shorten_first(&mut self, before: Time) -> bool {
-        let Some(row) = self.whole.pop_first_if(|row| row.at <= before) else { return false };
-        let kept = self.shards[shard(row.short)].get_mut(&(row.short, row.seq));
-        *kept.expect("an aged reply is stored") = None;
-        true
+        self.whole.pop_first_if(|reply| reply.at <= before).is_some()
     }
 
     /// Forgets the oldest one, if it was given at or before that moment.
     pub fn forget_first(&mut self, before: Time) -> bool {
         let Some(row) = self.ages.pop_first_if(|row| row.at <= before) else { return false };
-        self.whole.pop_first_if(|whole| *whole == row);
-        let kept = self.shards[shard(row.short)].remove(&(row.short, row.seq));
-        kept.expect("an aged reply is stored");
+        self.whole.pop_first_if(|reply| reply.seq == row.seq);
+        assert!(
+            self.shards[shard(row.bits)].remove(&(row.bits, row.seq)),
+            "an aged reply is stored"
+        );
         true
     }
 }
 
-/// By age, those that are known whole last.
+/// By age.
 impl Hash for StoredReplies {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.counts().hash(state);
         for row in self.short() {
             row.hash(state);
         }
-        for row in self.whole() {
-            row.hash(state);
+        for reply in self.whole() {
+            reply.hash(state);
         }
     }
 }
@@ -216,10 +257,12 @@ impl Hash for StoredReplies {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::group::{Idempotency, Made};
     use crate::ids::OrderId;
 
     const A: AccountId = AccountId(1);
+
+    /// The order that a key's request made.
+    type Answer = Result<Option<u64>, KeyUseRefusal>;
 
     fn shorten(replies: &mut StoredReplies, before: u64) {
         while replies.shorten_first(Time(before)) {}
@@ -236,29 +279,44 @@ mod tests {
         StoredReply { at: Time(seq * 10), seq: Seq(seq), key_use }
     }
 
+    fn made(replies: &StoredReplies, key: u128, read: &[StoredReply]) -> Answer {
+        let used = Idempotency { key, fingerprint: key };
+        let read = read.iter().map(|reply| (reply.seq, reply.key_use)).collect();
+        let made = replies.made_for(A, &AskedKey { used: used.into(), read })?;
+        Ok(made.map(|Made::Order(order)| order.0))
+    }
+
     #[test]
     fn an_old_key_is_known_by_what_the_ledger_says_at_its_position() {
         let mut replies = StoredReplies::default();
         let (first, second) = (reply(A, 1, 1), reply(A, 2, 2));
         assert!(replies.insert(first) && replies.insert(second) && !replies.insert(first));
-        let known = |replies: &StoredReplies, key, read: &[_]| replies.find(A, key, read);
-        assert_eq!(known(&replies, 1, &[]), Ok(Some(first.key_use)));
-        assert_eq!(known(&replies, 3, &[]), Ok(None));
+        assert_eq!((made(&replies, 1, &[]), made(&replies, 3, &[])), (Ok(Some(1)), Ok(None)));
         shorten(&mut replies, 10);
         assert_eq!(replies.counts(), [2, 1]);
         // Each key that has the same bits asks for the position, and no other does.
         for key in [1, 2, 3] {
-            assert_eq!(known(&replies, key, &[]), Err(Unread(Seq(1))));
+            assert_eq!(made(&replies, key, &[]), Err(KeyUseRefusal::Unread(Seq(1))));
         }
-        assert_eq!(known(&replies, 1 << 64, &[]), Ok(None));
-        assert_eq!(replies.find(AccountId(2), 1, &[]), Ok(None));
-        let read = [(Seq(1), first.key_use)];
-        assert_eq!(known(&replies, 1, &read), Ok(Some(first.key_use)));
-        assert_eq!(known(&replies, 2, &read), Ok(Some(second.key_use)));
-        assert_eq!(known(&replies, 3, &read), Ok(None));
+        assert_eq!(made(&replies, 1 << 64, &[]), Ok(None));
+        let asked = [1, 2, 3].map(|key| made(&replies, key, &[first]));
+        assert_eq!(asked, [Ok(Some(1)), Ok(Some(2)), Ok(None)]);
         shorten(&mut replies, 20);
-        assert_eq!(known(&replies, 2, &read), Err(Unread(Seq(2))));
-        assert_eq!(known(&replies, 3, &read), Err(Unread(Seq(2))));
+        for key in [2, 3] {
+            assert_eq!(made(&replies, key, &[first]), Err(KeyUseRefusal::Unread(Seq(2))));
+        }
+        assert_eq!(made(&replies, 2, &[second, first]), Ok(Some(2)));
+    }
+
+    #[test]
+    fn another_key_s_use_does_not_stand_for_a_position() {
+        let mut replies = StoredReplies::default();
+        assert!(replies.insert(reply(A, 1, 1)));
+        shorten(&mut replies, 10);
+        let other = StoredReply { seq: Seq(1), ..reply(A, 1 << 64, 2) };
+        assert_eq!(made(&replies, 1, &[other]), Err(KeyUseRefusal::Unread(Seq(1))));
+        let wrong = StoredReply { seq: Seq(1), ..reply(AccountId(2), 1, 2) };
+        assert_eq!(made(&replies, 1, &[wrong]), Err(KeyUseRefusal::Unread(Seq(1))));
     }
 
     #[test]
@@ -281,16 +339,6 @@ mod tests {
         assert_eq!(replies.counts(), [1, 1]);
         forget(&mut replies, 60);
         assert_eq!(replies, StoredReplies::default());
-        assert_eq!(replies.find(A, 6, &[]), Ok(None));
-    }
-
-    #[test]
-    fn two_accounts_with_one_digest_are_kept_apart() {
-        let mut replies = StoredReplies::default();
-        let (mine, theirs) = (reply(A, 7, 1), reply(AccountId(2), 7, 2));
-        assert!(replies.insert(mine) && replies.insert(theirs));
-        shorten(&mut replies, 20);
-        assert_eq!(replies.find(A, 7, &[]), Err(Unread(Seq(1))));
-        assert_eq!(replies.find(AccountId(2), 7, &[]), Err(Unread(Seq(2))));
+        assert_eq!(made(&replies, 6, &[]), Ok(None));
     }
 }

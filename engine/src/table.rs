@@ -237,6 +237,16 @@ impl<T: Ord> Aged<T> {
         self.rows.pop_front()
     }
 
+    pub(crate) fn last(&self) -> Option<&T> {
+        self.rows.back()
+    }
+
+    /// The row with a key by which the rows are in order too.
+    pub(crate) fn find<K: Ord>(&self, key: K, of: impl Fn(&T) -> K) -> Option<&T> {
+        let at = self.rows.binary_search_by(|row| of(row).cmp(&key)).ok()?;
+        self.rows.get(at)
+    }
+
     pub(crate) fn pop_first_if(&mut self, is_due: impl FnOnce(&T) -> bool) -> Option<T> {
         self.rows.pop_front_if(|row| is_due(row))
     }

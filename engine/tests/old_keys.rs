@@ -5,17 +5,18 @@ mod common;
 use common::arbitrary::{Arbitrary, START};
 use common::proof::Recorded;
 use nexnum_engine::command::{
-    AskedKey, Command, Deposit, FailOrder, NewPayment, PlaceOrder, Placed, Pulse, Reply, Timings,
+    Command, Deposit, FailOrder, NewPayment, PlaceOrder, Placed, Pulse, Reply, Timings,
 };
 use nexnum_engine::event::{Routing, Terms};
 use nexnum_engine::group::{Groups, Head, Idempotency};
 use nexnum_engine::ids::{
     AccountId, CountryId, OfferId, OrderId, Product, ProviderId, Seq, ServiceId, VariantId,
 };
-use nexnum_engine::limits::{CLOSED_KEPT_MS, REPLIES_KEPT_MS};
+use nexnum_engine::limits::{CLOSED_KEPT_MS, REPLIES_KEPT_MS, REPLIES_WHOLE_MAX_MS};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::FailReason;
 use nexnum_engine::reject::Reject;
+use nexnum_engine::replies::AskedKey;
 use nexnum_engine::snapshot::Row;
 use nexnum_engine::state::State;
 use nexnum_engine::time::Time;
@@ -142,18 +143,45 @@ fn an_old_key_is_free_again_after_two_days() {
 #[test]
 fn a_short_row_that_fits_no_ledger_is_damage() {
     let (recorded, _) = an_hour_later();
-    let rows: Vec<Row> = recorded.state().rows().collect();
+    let mut rows: Vec<Row> = recorded.state().rows().collect();
     let build = |rows: Vec<Row>| State::from_rows(rows.into_iter().map(Ok::<_, String>));
     let short = rows.iter().position(|row| matches!(row, Row::ShortReply(_)));
     let short = short.expect("the key is kept short");
-    let mut twice = rows.clone();
-    twice.push(rows[short].clone());
     let Row::ShortReply(reply) = rows[short] else { unreachable!() };
-    let complaint = format!("a reply at {} comes twice", reply.seq);
+    let mut twice = rows.clone();
+    twice.insert(short, rows[short].clone());
+    let complaint = format!("a reply at {0} follows one at {0}", reply.seq);
     assert_eq!(build(twice).map(|_| "a state"), Err(complaint));
-    let mut ahead = rows;
-    let Row::ShortReply(reply) = &mut ahead[short] else { unreachable!() };
-    reply.seq = Seq(recorded.state().seq().0 + 1);
-    let complaint = format!("a reply at {} is of no group", reply.seq);
-    assert_eq!(build(ahead).map(|_| "a state"), Err(complaint));
+    let mut changed = |seq: Seq, complaint: &str| {
+        let Row::ShortReply(reply) = &mut rows[short] else { unreachable!() };
+        reply.seq = seq;
+        assert_eq!(build(rows.clone()).map(|_| "a state"), Err(complaint.to_owned()));
+    };
+    changed(Seq(0), "a reply at 0 follows one at 0");
+    let ahead = Seq(recorded.state().seq().0 + 1);
+    changed(ahead, &format!("a reply at {ahead} is of no group"));
+}
+
+#[test]
+fn a_key_is_kept_short_where_no_order_leaves_memory() {
+    let mut recorded = Recorded::default();
+    for command in Arbitrary::market() {
+        recorded.execute(START, &command).expect("a market may be opened");
+    }
+    let payment = NewPayment::new("bank", Micros(1_000), 1);
+    let deposit = Command::Deposit(Deposit { account: A, payment, sealed: None });
+    recorded.execute(START, &deposit).expect("a deposit");
+    recorded.execute(START, &keyed(A, 7, 1)).expect("an order");
+    let (order, reason) = (OrderId(1), FailReason::NoNumbers);
+    let failed = Command::FailOrder(FailOrder { order, attempt: 1, reason, ended: None });
+    recorded.execute(START, &failed).expect("it has no number");
+    // History does not go on.
+    let stuck = Command::Pulse(Pulse { archived: Time(0), unasked: Time(0) });
+    let end = START.plus_ms(REPLIES_WHOLE_MAX_MS);
+    assert_eq!(recorded.state().next_pulse(Time(0)), Some(end));
+    for (at, counts) in [(Time(end.0 - 1), [1, 1]), (end, [1, 0])] {
+        recorded.execute(at, &stuck).expect("time passes");
+        assert_eq!(recorded.state().replies().counts(), counts);
+    }
+    assert_eq!(recorded.state().orders().count(), 1);
 }

@@ -5,10 +5,13 @@
 #[path = "../../engine/tests/common/arbitrary.rs"]
 #[allow(dead_code, reason = "tests take the rest")]
 mod commands;
+#[path = "../../engine/tests/common/key_uses.rs"]
+mod key_uses;
 #[path = "../../engine/tests/common/model/mod.rs"]
 mod model;
 
 use commands::{Arbitrary, Rng, START};
+use key_uses::KeyUses;
 use libfuzzer_sys::fuzz_target;
 use model::Model;
 use nexnum_engine::Engine;
@@ -25,18 +28,20 @@ fuzz_target!(|bytes: &[u8]| {
     let mut arbitrary = Arbitrary::new(Rng::from_bytes(bytes));
     let policy = arbitrary.policy();
     let (mut engine, mut model) = (Engine::default().with_policy(policy), Model::new(policy));
-    let mut replayed = Engine::default();
+    let (mut replayed, mut uses) = (Engine::default(), KeyUses::default());
     let mut market = Arbitrary::market().into_iter();
     let mut now = START;
     for _ in 0..COMMANDS_MAX {
         if arbitrary.is_spent() && market.len() == 0 {
             break;
         }
-        let command = market.next().unwrap_or_else(|| arbitrary.command(engine.state()));
+        let mut command = market.next().unwrap_or_else(|| arbitrary.command(engine.state()));
+        uses.bring(engine.state().replies(), &mut command);
         let mut groups = Groups::new();
         let first = Seq(engine.state().seq().0 + 1);
         let answer = engine.execute(Head::system(now), &command, &mut groups);
         let answer = answer.map_err(|reject| reject.code());
+        uses.follow(&groups, first);
         assert_eq!(answer, model.execute(now, &command), "{command:?}");
         model
             .compare(engine.state())

@@ -45,7 +45,10 @@ pub(super) fn of_reject(reject: Reject) -> Problem {
         Reject::IdempotencyMismatch => {
             plain(S::UNPROCESSABLE_ENTITY, "The key was used with another request")
         }
-        Reject::IdempotencyUnread => Problem::overloaded(1),
+        Reject::IdempotencyUnread => Problem::internal(
+            "the engine asks for what an idempotency key was used for, and readers do not know it",
+        )
+        .retryable(),
         Reject::PriceAboveMax { price } => price_above_max(price),
         Reject::NoNumberYet => plain(S::CONFLICT, "The number is not there yet").retry_after(1),
         Reject::AlreadyAssigned => plain(S::CONFLICT, "The activation has its number"),
@@ -148,7 +151,8 @@ pub(super) fn of_refusal(refusal: Refusal) -> Problem {
         Refusal::History(error) => of_history(error),
         Refusal::KeyUnread(error) => Problem::internal(format_args!(
             "what an idempotency key was used for could not be read: {error}"
-        )),
+        ))
+        .retryable(),
         Refusal::Busy => of_refused(Refused::Busy),
         Refusal::Stopped => of_refused(Refused::Stopped),
     }

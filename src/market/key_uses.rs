@@ -5,11 +5,11 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use nexnum_engine::command::AskedKey;
 use nexnum_engine::group::{KeyUse, Made};
 use nexnum_engine::ids::{AccountId, Seq};
-use nexnum_engine::replies::Unread;
+use nexnum_engine::replies::{AskedKey, KeyUseRefusal};
 use nexnum_storage::{Reader, StorageError};
 use tokio::sync::Semaphore;
 
@@ -19,19 +19,21 @@ use super::replay::Decoded;
 /// Rows that are read at a time: each may be some megabytes, and a client may repeat an old key for
 /// as long as it likes.
 const READ_AT_ONCE: usize = 2;
+/// How long a request waits for its turn.
+const TURN_WAIT: Duration = Duration::from_secs(2);
 
-/// Why it is not known what a key was used for.
+/// Why there is no answer to what a key was used for, or why it is a refusal.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyUseError {
     /// The ledger could not be read.
     #[error(transparent)]
     Ledger(#[from] StorageError),
     /// The ledger has something else where the key's command should be.
-    #[error("position {0} of the ledger is not the head of a command with an idempotency key")]
+    #[error("position {0} of the ledger is not the head of the command with this idempotency key")]
     NoKey(Seq),
-    /// The thread that read the ledger ended.
-    #[error("the reading of the ledger was cut off")]
-    CutOff,
+    /// Others are read for, or the server stops.
+    #[error("too many old keys are looked up")]
+    Busy,
     /// The key was used with another request.
     #[error("the key was used with another request")]
     Mismatch,
@@ -69,38 +71,37 @@ impl KeyUses {
         account: AccountId,
         asked: &mut AskedKey,
     ) -> Result<Option<Made>, KeyUseError> {
-        let AskedKey { used, read } = asked;
-        for used in used.iter() {
-            // Each turn reads one position more; few keys share their bits.
-            loop {
-                match self.0.read_model.reply(account, used.key, read) {
-                    Err(Unread(at)) => read.push((at, self.read(at).await?)),
-                    Ok(None) => break,
-                    Ok(Some(first)) if first.used.fingerprint == used.fingerprint => {
-                        return Ok(Some(first.made));
-                    }
-                    Ok(Some(_)) => return Err(KeyUseError::Mismatch),
+        // Each turn reads one position more; few keys share their bits.
+        loop {
+            match self.0.read_model.made_for(account, asked) {
+                Ok(made) => return Ok(made),
+                Err(KeyUseRefusal::Mismatch) => return Err(KeyUseError::Mismatch),
+                Err(KeyUseRefusal::Unread(at))
+                    if asked.read.iter().any(|(read, _)| *read == at) =>
+                {
+                    return Err(KeyUseError::NoKey(at));
                 }
+                Err(KeyUseRefusal::Unread(at)) => asked.read.push((at, self.read(at).await?)),
             }
         }
-        Ok(None)
     }
 
     /// What the head at a position says of its command's key.
     async fn read(&self, at: Seq) -> Result<KeyUse, KeyUseError> {
-        let slot = Arc::clone(&self.0.slots).acquire_owned().await;
+        let turn = Arc::clone(&self.0.slots).acquire_owned();
+        let turn = tokio::time::timeout(TURN_WAIT, turn).await.map_err(|_| KeyUseError::Busy)?;
         let ledger = self.0.ledger.clone();
         let read = tokio::task::spawn_blocking(move || {
             // Held to the end, also when the client has hung up.
-            let _slot = slot.expect("the slots are never closed");
+            let _slot = turn.expect("the slots are never closed");
             look_up(&ledger, at)
         });
-        read.await.map_err(|_| KeyUseError::CutOff)?
+        read.await.map_err(|_| KeyUseError::Busy)?
     }
 }
 
 fn look_up(ledger: &Reader, at: Seq) -> Result<KeyUse, KeyUseError> {
-    let row = Decoded::with(ledger, at)?.ok_or(KeyUseError::NoKey(at))?;
+    let row = Decoded::holding(ledger, at)?.ok_or(KeyUseError::NoKey(at))?;
     let head = row.groups.heads(row.first).find(|(seq, _)| *seq == at);
     head.and_then(|(_, head)| head.key_use).ok_or(KeyUseError::NoKey(at))
 }

@@ -157,7 +157,7 @@ impl Numbers {
     /// A load's numbers out of the ledger.
     fn read_load(&self, id: LoadId) -> Result<Option<Load>, StorageError> {
         let Some(at) = self.0.read_model.load_at(id) else { return Ok(None) };
-        let Some(row) = Decoded::with(&self.0.ledger, at)? else { return Ok(None) };
+        let Some(row) = Decoded::holding(&self.0.ledger, at)? else { return Ok(None) };
         let found = row.recorded().find(|recorded| recorded.seq == at);
         Ok(found.and_then(|recorded| match recorded.event {
             Event::Offer(OfferEvent::StockLoaded { numbers, .. }) => Some(numbers[..].into()),

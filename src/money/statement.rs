@@ -73,7 +73,7 @@ impl Money {
 type Found = (Payment, Option<SealedValue>);
 
 fn find(ledger: &Reader, at: Seq) -> Result<Found, StatementError> {
-    let row = Decoded::with(ledger, at)?.ok_or(StatementError::NoPayment(at))?;
+    let row = Decoded::holding(ledger, at)?.ok_or(StatementError::NoPayment(at))?;
     let found = row.recorded().find(|recorded| recorded.seq == at);
     match found.map(|recorded| recorded.event) {
         Some(Event::Money(MoneyEvent::Deposited { payment, sealed, .. })) => {

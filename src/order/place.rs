@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nexnum_engine::activation::ActivationState;
-use nexnum_engine::command::{self, AskedKey, PlaceOrder};
+use nexnum_engine::command::{self, PlaceOrder};
 use nexnum_engine::group::{Idempotency, Made, Origin};
 use nexnum_engine::ids::{AccountId, OrderId};
 use nexnum_engine::order::Order;
 use nexnum_engine::reject::Reject;
+use nexnum_engine::replies::AskedKey;
 use nexnum_engine::under_keys::UnderKeys;
 
 use super::claim::{Claimed, Wish, claim, terms};

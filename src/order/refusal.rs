@@ -121,6 +121,7 @@ impl From<KeyUseError> for Refusal {
     fn from(error: KeyUseError) -> Self {
         match error {
             KeyUseError::Mismatch => Self::Rejected(Reject::IdempotencyMismatch),
+            KeyUseError::Busy => Self::Busy,
             unread => Self::KeyUnread(unread.to_string()),
         }
     }

@@ -184,6 +184,15 @@ impl Reader {
         Ok(row.filter(|row| row.header.last() == seq).map(|row| row.hash))
     }
 
+    /// The row that holds `seq`; `None` if it is behind the end.
+    ///
+    /// # Errors
+    /// If the row is damaged or cannot be read.
+    pub fn row_holding(&self, seq: Seq) -> Result<Option<LedgerRow>, StorageError> {
+        let row = self.row_at_or_before(seq)?;
+        Ok(row.filter(|row| row.header.last() >= seq))
+    }
+
     /// The rows from the one that holds `from` on, up to the end as it is now. The first may
     /// begin before `from`; there are none if `from` is after the end.
     ///

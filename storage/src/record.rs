@@ -352,7 +352,7 @@ structs! {
     Offer { provider, product, variant, source, step }
     StockTerms { cost, price }
     StoredReply { at, seq, key_use }
-    ShortReply { at, seq, short }
+    ShortReply { at, seq, bits }
     GivenUp { at, order, attempt, provider, product, placed_at }
     Quarantined { until, offer, number }
     Seen { last, digests }

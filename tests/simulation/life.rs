@@ -23,7 +23,7 @@ use nexnum_engine::ids::{OfferId, OrderId, ProviderId, Seq};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::Order;
 use nexnum_engine::policy::Policy;
-use nexnum_engine::replies::Unread;
+use nexnum_engine::replies::KeyUseRefusal;
 use nexnum_engine::reservation::Claim;
 use nexnum_engine::state::{Offer, State};
 use nexnum_storage::fault::FaultyDisk;
@@ -176,14 +176,18 @@ impl Life {
         else {
             return Some(0);
         };
+        asked.read.clear();
         let ledger = self.writer.ledger.ledger.reader();
-        for used in asked.used.iter() {
-            let replies = self.core.state().replies();
-            while let Err(Unread(at)) = replies.find(*account, used.key, &asked.read) {
-                let row = Decoded::with(&ledger, at).ok()??;
-                let head = row.groups.heads(row.first).find(|(seq, _)| *seq == at)?.1;
-                asked.read.push((at, head.key_use.expect("a reply is of a head with a key")));
+        let replies = self.core.state().replies();
+        while let Err(KeyUseRefusal::Unread(at)) = replies.made_for(*account, asked) {
+            if at > self.shown().seq() {
+                return None;
             }
+            let row = Decoded::holding(&ledger, at).expect("what is durable is read");
+            let row = row.expect("what is durable is there");
+            let head = row.groups.heads(row.first).find(|(seq, _)| *seq == at);
+            let key_use = head.and_then(|(_, head)| head.key_use);
+            asked.read.push((at, key_use.expect("a reply is of a head with a key")));
         }
         Some(asked.read.len() as u64)
     }

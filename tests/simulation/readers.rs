@@ -43,8 +43,8 @@ pub(crate) fn compare(model: &ReadModel, state: &State) -> Result<(), String> {
     same(
         "replies",
         state.replies().whole().all(|StoredReply { key_use: it, .. }| {
-            let (account, key) = (it.account, it.used.key);
-            model.reply(account, key, &[]) == state.replies().find(account, key, &[])
+            let asked = it.used.into();
+            model.made_for(it.account, &asked) == state.replies().made_for(it.account, &asked)
         }),
         true,
     )?;

@@ -43,7 +43,7 @@ impl State {
                 (placed.order.id, placed.order.account) == (made, account)
             };
             assert!(events.iter().any(is_it), "a key's answer names what its command made");
-            assert!(self.replies.insert(reply), "an idempotency key has one effect");
+            assert!(self.replies.insert(reply), "a key that is known whole has one effect");
         }
     }
 

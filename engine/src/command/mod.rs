@@ -23,7 +23,7 @@ pub use message::{CompleteMessage, Incoming, IngestMessage, RequestAnother, Show
 pub use money::{Deposit, NewPayment, PayProvider};
 pub use offer::{ListOffers, LoadStock, NameVariant, RegisterProvider};
 pub use order::{
-    AskedKey, AssignNumber, Caller, Cancel, ClearDoubt, DoubtOrder, FailOrder, Finish, NextAttempt,
+    AssignNumber, Caller, Cancel, ClearDoubt, DoubtOrder, FailOrder, Finish, NextAttempt,
     PlaceOrder, RecoverLoss, Timings,
 };
 pub use reply::{Effect, Listed, Placed, Reply};

@@ -1,12 +1,11 @@
 //! What may be asked for an order, from its placement to its end.
 
 use crate::event::{AttemptEnd, Charged, Routing, Terms};
-use crate::group::{Idempotency, KeyUse};
-use crate::ids::{AccountId, OrderId, Product, Seq, Token, VariantId};
+use crate::ids::{AccountId, OrderId, Product, Token, VariantId};
 use crate::money::Micros;
 use crate::order::{FailReason, OrderNotes};
+use crate::replies::AskedKey;
 use crate::sealed::SealedValue;
-use crate::under_keys::UnderKeys;
 
 /// How long a number lives and when it may be cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,31 +23,6 @@ pub enum Caller {
     Account(AccountId),
     /// The provider ended it, or the operator did: no minimum age.
     System,
-}
-
-/// A request's idempotency, and what the ledger says of keys that it may have been used as.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AskedKey {
-    /// The digests, by the keys that they are made under.
-    pub used: UnderKeys<Idempotency>,
-    /// What stands at the positions that [`StoredReplies::find`] asked for.
-    ///
-    /// [`StoredReplies::find`]: crate::replies::StoredReplies::find
-    pub read: Vec<(Seq, KeyUse)>,
-}
-
-/// One that has asked for no position yet.
-impl From<UnderKeys<Idempotency>> for AskedKey {
-    fn from(used: UnderKeys<Idempotency>) -> Self {
-        Self { used, read: Vec::new() }
-    }
-}
-
-/// The same where one key lives.
-impl From<Idempotency> for AskedKey {
-    fn from(used: Idempotency) -> Self {
-        UnderKeys::from(used).into()
-    }
 }
 
 /// An order to place. Phase 1 has claimed `terms` from the grid.

@@ -7,14 +7,14 @@ use super::money::{self, Stands, check_funds, check_room};
 use super::upstream::{recovered, reversed};
 use crate::activation::{ActivationState, Assignment, NumberPlace, StockNumber};
 use crate::command::{
-    AskedKey, AssignNumber, ClearDoubt, DoubtOrder, Effect, FailOrder, NextAttempt, PlaceOrder,
-    Placed, RecoverLoss, Timings,
+    AssignNumber, ClearDoubt, DoubtOrder, Effect, FailOrder, NextAttempt, PlaceOrder, Placed,
+    RecoverLoss, Timings,
 };
 use crate::event::{
     AttemptEnd, Event, MoveReason, OrderEvent, Placement, ProviderKind, RATE_LEN_MAX, Terms,
 };
-use crate::group::{KeyUse, Made};
-use crate::ids::{AccountId, OrderId, OrderNumber, Product, Token, VariantId};
+use crate::group::Made;
+use crate::ids::{OrderId, OrderNumber, Product, Token, VariantId};
 use crate::limits::{ATTEMPTS_MAX, BUY_TIME_MS, NAME_LEN_MAX};
 use crate::money::{COST_MAX, Micros};
 use crate::order::{FailReason, LINE, Order, OrderNotes, OrderRef};
@@ -32,7 +32,7 @@ pub(super) fn place(
     let &PlaceOrder { account, product, variant, limit, terms, timings, .. } = order;
     state.account(account).ok_or(Reject::UnknownAccount)?;
     if let Some(asked) = &order.idempotency
-        && let Some(Made::Order(made)) = made_for(state, account, asked)?
+        && let Some(Made::Order(made)) = state.replies.made_for(account, asked)?
     {
         return Ok(Placed::Replayed(made));
     }
@@ -63,22 +63,6 @@ pub(super) fn place(
     })));
     events.push(money::spend(state, order_ref, terms.price, None));
     Ok(placed)
-}
-
-/// What a command with this key made before, if one did.
-fn made_for(
-    state: &State,
-    account: AccountId,
-    AskedKey { used, read }: &AskedKey,
-) -> Result<Option<Made>, Reject> {
-    for used in used.iter() {
-        let known = state.replies.find(account, used.key, read);
-        let known = known.map_err(|_| Reject::IdempotencyUnread)?;
-        let Some(KeyUse { used: first, made, .. }) = known else { continue };
-        let is_same = first.fingerprint == used.fingerprint;
-        return if is_same { Ok(Some(made)) } else { Err(Reject::IdempotencyMismatch) };
-    }
-    Ok(None)
 }
 
 /// Refuses notes that are too long, or sealed under a key that seals none.

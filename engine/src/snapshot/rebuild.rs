@@ -18,11 +18,12 @@ use crate::ids::{
 use crate::limits::SEEN_MAX;
 use crate::money::Micros;
 use crate::order::Order;
-use crate::replies::{ShortReply, StoredReply};
+use crate::replies::{ShortReply, StoredReplies, StoredReply};
 use crate::state::{
     Counters, GivenUp, Key, Lost, NamedPurchase, Offer, Orphan, Paid, PaidTo, Quarantined, Seen,
     State, StockTerms, WriteOff,
 };
+use crate::time::Time;
 
 fn is_closed(state: &State, id: OrderId) -> bool {
     state.order(id).is_some_and(|order| order.state.is_closed())
@@ -33,6 +34,12 @@ fn is_driven(state: &State, id: ProviderId) -> bool {
 }
 pub(super) fn check(holds: bool, complaint: impl FnOnce() -> String) -> Result<(), String> {
     if holds { Ok(()) } else { Err(complaint()) }
+}
+
+/// Checks that replies come by age, which is the order of their positions.
+fn follows(replies: &StoredReplies, at: Time, seq: Seq) -> Result<(), String> {
+    let (last_at, last) = replies.newest().unwrap_or((Time(0), Seq(0)));
+    check(last < seq && last_at <= at, || format!("a reply at {seq} follows one at {last}"))
 }
 
 /// Checks that dense ids come without a gap: no row may make a table larger than the rows
@@ -126,6 +133,7 @@ impl Rebuilt {
         let was_made = order <= state.counters.order && reply.seq <= state.counters.seq;
         let fits = state.accounts.contains(id) && was_made;
         check(fits, || format!("a reply to account {id} is for no account or of no order"))?;
+        follows(&state.replies, reply.at, reply.seq)?;
         check(state.replies.insert(reply), || format!("a reply to account {id} comes twice"))
     }
 
@@ -133,8 +141,10 @@ impl Rebuilt {
         let state = &mut self.state;
         let seq = reply.seq;
         check(seq <= state.counters.seq, || format!("a reply at {seq} is of no group"))?;
-        let is_new = state.replies.insert_short(reply);
-        check(is_new, || format!("a reply at {seq} comes twice"))
+        follows(&state.replies, reply.at, seq)?;
+        let is_older = state.replies.oldest_whole().is_none();
+        let fits = is_older && state.replies.insert_short(reply);
+        check(fits, || format!("a reply at {seq} is short, and older ones are whole"))
     }
 
     fn insert_rail(&mut self, id: RailId, name: Box<str>) -> Result<(), String> {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot read its own text has failed")]
 
 pub mod arbitrary;
+pub mod key_uses;
 pub mod model;
 pub mod proof;
 pub mod script;

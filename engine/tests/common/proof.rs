@@ -1,14 +1,14 @@
 //! An engine that keeps its events, and what must hold of it at any moment.
 
+use super::key_uses::KeyUses;
 use nexnum_engine::Engine;
 use nexnum_engine::audit::{audit, state_hash};
-use nexnum_engine::command::{Command, PlaceOrder, Reply};
+use nexnum_engine::command::{Command, Reply};
 use nexnum_engine::event::Event;
 use nexnum_engine::group::{Groups, Head};
 use nexnum_engine::ids::Seq;
 use nexnum_engine::policy::Policy;
 use nexnum_engine::reject::Reject;
-use nexnum_engine::replies::Unread;
 use nexnum_engine::state::State;
 use nexnum_engine::time::Time;
 
@@ -40,18 +40,10 @@ impl Recorded {
 
     /// A command with what the ledger says of the keys that its own may be.
     pub fn with_key_uses(&self, command: &Command) -> Command {
-        let mut command = command.clone();
-        if let Command::PlaceOrder(PlaceOrder { account, idempotency: Some(asked), .. }) =
-            &mut command
-        {
-            let replies = self.state().replies();
-            for used in asked.used.iter() {
-                while let Err(Unread(at)) = replies.find(*account, used.key, &asked.read) {
-                    let head = self.groups.heads(Seq(1)).find(|(seq, _)| *seq == at);
-                    let key_use = head.and_then(|(_, head)| head.key_use);
-                    asked.read.push((at, key_use.expect("a reply is of a head")));
-                }
-            }
+        let (mut command, mut uses) = (command.clone(), KeyUses::default());
+        if matches!(&command, Command::PlaceOrder(order) if order.idempotency.is_some()) {
+            uses.follow(&self.groups, Seq(1));
+            uses.bring(self.state().replies(), &mut command);
         }
         command
     }

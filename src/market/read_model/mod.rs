@@ -28,11 +28,11 @@ use nexnum_engine::event::{
     AccountEvent, AccountName, CallbackEvent, Event, MemoryEvent, OfferEvent, ProviderKind, Scope,
     SealKeyEvent,
 };
-use nexnum_engine::group::{KeyUse, Recorded};
+use nexnum_engine::group::{Made, Recorded};
 use nexnum_engine::holders::NumberHolders;
 use nexnum_engine::ids::{AccountId, KeyId, LoadId, Number, OrderId, OrderNumber, ProviderId, Seq};
 use nexnum_engine::order::Order;
-use nexnum_engine::replies::Unread;
+use nexnum_engine::replies::{AskedKey, KeyUseRefusal};
 use nexnum_engine::sealed::KeyOwner;
 use nexnum_engine::state::{GivenUp, NamedPurchase, State};
 use nexnum_engine::time::Time;
@@ -368,19 +368,18 @@ impl ReadModel {
         self.orders.len()
     }
 
-    /// What an account's idempotency key was used for: see [`StoredReplies::find`].
+    /// What an account's request with an idempotency key made: see [`StoredReplies::made_for`].
     ///
     /// # Errors
-    /// [`Unread`].
+    /// [`KeyUseRefusal`].
     ///
-    /// [`StoredReplies::find`]: nexnum_engine::replies::StoredReplies::find
-    pub fn reply(
+    /// [`StoredReplies::made_for`]: nexnum_engine::replies::StoredReplies::made_for
+    pub fn made_for(
         &self,
         account: AccountId,
-        key: u128,
-        read: &[(Seq, KeyUse)],
-    ) -> Result<Option<KeyUse>, Unread> {
-        self.replies.find(account, key, read)
+        asked: &AskedKey,
+    ) -> Result<Option<Made>, KeyUseRefusal> {
+        self.replies.made_for(account, asked)
     }
 
     /// Providers, variants and own offers.

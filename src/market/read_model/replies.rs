@@ -1,16 +1,16 @@
 //! What idempotency keys stand for, as readers see it.
 
 use nexnum_engine::event::{Event, MemoryEvent};
-use nexnum_engine::group::KeyUse;
-use nexnum_engine::ids::{AccountId, Seq};
-use nexnum_engine::replies::{StoredReplies, StoredReply, Unread};
+use nexnum_engine::group::Made;
+use nexnum_engine::ids::AccountId;
+use nexnum_engine::replies::{AskedKey, KeyUseRefusal, StoredReplies, StoredReply};
 use nexnum_engine::state::State;
 use parking_lot::RwLock;
 
 use crate::market::change::Change;
 
 /// The engine's stored replies once more, for those who ask before they claim.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct RepliesView(RwLock<StoredReplies>);
 
 impl RepliesView {
@@ -39,13 +39,12 @@ impl RepliesView {
         }
     }
 
-    pub(super) fn find(
+    pub(super) fn made_for(
         &self,
         account: AccountId,
-        key: u128,
-        read: &[(Seq, KeyUse)],
-    ) -> Result<Option<KeyUse>, Unread> {
-        self.0.read().find(account, key, read)
+        asked: &AskedKey,
+    ) -> Result<Option<Made>, KeyUseRefusal> {
+        self.0.read().made_for(account, asked)
     }
 
     /// How many there are, and how many of them are known whole.

@@ -151,7 +151,7 @@ fn replies() -> [(String, Row); 2] {
     let used = Idempotency { key: DIGEST, fingerprint: 1 };
     let key_use = KeyUse { account: ACCOUNT, used, made: Made::Order(ORDER) };
     let reply = StoredReply { at: NOW, seq: Seq(6), key_use };
-    let short = ShortReply { at: NOW, seq: Seq(6), short: 1 << 63 };
+    let short = ShortReply { at: NOW, seq: Seq(6), bits: 1 << 63 };
     [("Reply".to_owned(), Row::Reply(reply)), ("ShortReply".to_owned(), Row::ShortReply(short))]
 }
 

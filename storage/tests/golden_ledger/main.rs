@@ -12,12 +12,15 @@
 #[path = "../../../engine/tests/common/arbitrary.rs"]
 #[allow(dead_code, unreachable_pub, reason = "fuzzing takes the rest")]
 mod arbitrary;
+#[path = "../../../engine/tests/common/key_uses.rs"]
+mod key_uses;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use arbitrary::{Arbitrary, Rng, START, sealed::sealed_under};
+use key_uses::KeyUses;
 use nexnum_engine::Engine;
 use nexnum_engine::audit::{audit, state_hash};
 use nexnum_engine::group::{ActingFor, Actor, Groups, Head, Origin};
@@ -127,11 +130,14 @@ impl Run {
         let (mut arbitrary, mut now) = (Arbitrary::new(Rng::new(seed)), START);
         run.engine = Engine::default().with_policy(arbitrary.policy());
         let (mut market, mut needed) = (Arbitrary::market().into_iter(), 0);
+        let mut uses = KeyUses::default();
         for _ in 0..COMMANDS {
             let state = run.engine.state();
-            let command = market.next().unwrap_or_else(|| arbitrary.command(state));
+            let mut command = market.next().unwrap_or_else(|| arbitrary.command(state));
+            uses.bring(state.replies(), &mut command);
             let head = Head::new(now, origin(&mut run.rng, run.engine.state()));
             let _refused = run.engine.execute(head, &command, &mut run.groups);
+            uses.follow(&run.groups, run.tip.1);
             if run.rng.once_in(4) {
                 let before = missing.len();
                 missing.retain(|kind| !run.groups.events().iter().any(|it| it.kind() == kind));

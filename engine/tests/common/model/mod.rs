@@ -56,6 +56,8 @@ pub struct Model {
     offers: Vec<Offer>,
     orders: Vec<Order>,
     replies: Vec<(AccountId, Idempotency, OrderId, Time)>,
+    /// Those given up to here are kept short: what that means is not the model's concern.
+    short_until: Time,
     policy: Policy,
     /// Numbers at rest: until when, of which offer.
     resting: Vec<(Time, OfferId, StockNumber)>,

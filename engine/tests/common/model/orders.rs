@@ -13,7 +13,7 @@ use nexnum_engine::event::{ProviderKind, Terms};
 use nexnum_engine::ids::{AccountId, MessageId, OfferId, OrderId, Token, VariantId};
 use nexnum_engine::limits::{
     ATTEMPTS_MAX, BUY_TIME_MS, CLOSED_KEPT_MS, MESSAGES_MAX, NAME_LEN_MAX, PULSE_MAX,
-    REPLIES_KEPT_MS, TEXT_LEN_MAX,
+    REPLIES_KEPT_MS, REPLIES_WHOLE_MAX_MS, REPLIES_WHOLE_MS, TEXT_LEN_MAX,
 };
 use nexnum_engine::money::{COST_MAX, Micros};
 use nexnum_engine::order::FailReason;
@@ -425,7 +425,12 @@ impl Model {
         let ends = oldest(ends.filter(|end| old(*end, CLOSED_KEPT_MS)).collect());
         let given = self.replies.iter().map(|(.., given)| *given);
         let given = oldest(given.filter(|given| old(*given, REPLIES_KEPT_MS)).collect());
-        let forget = ends.is_some() || given.is_some();
+        let whole = self.replies.iter().map(|(.., given)| *given);
+        let whole: Vec<_> = whole.filter(|given| *given > self.short_until).collect();
+        let long = whole.iter().any(|given| old(*given, REPLIES_WHOLE_MAX_MS));
+        let short = oldest(whole.into_iter().filter(|it| old(*it, REPLIES_WHOLE_MS)).collect());
+        let forget = ends.is_some() || given.is_some() || long;
+        self.short_until = short.filter(|_| forget).unwrap_or(self.short_until);
         let open = (0..self.orders.len()).filter(|index| {
             let order = &self.orders[*index];
             let ends = order.closed_at.is_none() && self.ends_at(*index) <= now;
