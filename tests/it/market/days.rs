@@ -82,10 +82,17 @@ async fn a_day_is_closed_once_it_is_over_and_an_idle_one_never() {
     let days = closed(&market, now.day() - 2).await;
     assert_eq!(days.iter().map(|day| day.day).collect::<Vec<_>>(), [first]);
     assert!(days[0].rows >= 5, "{days:?}");
-    let metrics = market.admin.request(reqwest::Method::GET, "/metrics").send().await.unwrap();
-    let metrics = metrics.text().await.unwrap();
+    // The gauge follows the row.
     let gauge = format!("nexnum_day_closed_seconds {}", days[0].over_at().0 / 1000);
-    assert!(metrics.contains(&gauge), "{gauge}");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let metrics = market.admin.request(reqwest::Method::GET, "/metrics").send().await.unwrap();
+        if metrics.text().await.unwrap().contains(&gauge) {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{gauge}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     let now = pass_days(&market, &shown, 1).await;
     closed(&market, now.day() - 1).await;
     let dir = market.dir();
