@@ -136,10 +136,7 @@ pub fn begin_epoch(opened: &mut Opened) -> Result<Time, BootError> {
 /// [`BootError::ClockGap`], or the ledger's end cannot be read.
 pub fn check_clock(folder: &Folder, reader: &Reader) -> Result<(), BootError> {
     let last = reader.last()?.seq;
-    let mut last_at = Time(0);
-    for row in reader.read(last)? {
-        last_at = Decoded::from_row(&row?)?.last_at();
-    }
+    let last_at = Decoded::holding(reader, last)?.map_or(Time(0), |row| row.last_at());
     match Clock::open(folder.path(), last_at).gap() {
         Some(gap) => Err(BootError::ClockGap(gap)),
         None => Ok(()),

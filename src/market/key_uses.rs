@@ -16,8 +16,8 @@ use tokio::sync::Semaphore;
 use super::read_model::ReadModel;
 use super::replay::Decoded;
 
-/// Rows that are read at a time: each may be some megabytes, and a client may repeat an old key for
-/// as long as it likes.
+/// Look-ups at a time: each reads a row, which may be some megabytes, and the one before it, which it
+/// has to follow; and a client may repeat an old key for as long as it likes.
 const READ_AT_ONCE: usize = 2;
 /// How long a request waits for its turn.
 const TURN_WAIT: Duration = Duration::from_secs(2);

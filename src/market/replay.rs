@@ -40,12 +40,12 @@ impl Decoded {
         Ok(Self { first: row.header.first, hash: row.hash, groups: payload::groups_of(row)? })
     }
 
-    /// The row that holds a position, alone; `None` behind the ledger's end.
+    /// The row that holds a position; `None` behind the ledger's end.
     ///
     /// # Errors
     /// As [`Decoded::from_row`], and where the ledger cannot be read.
     pub fn holding(ledger: &Reader, at: Seq) -> Result<Option<Self>, StorageError> {
-        ledger.row_holding(at)?.map(|row| Self::from_row(&row)).transpose()
+        ledger.read(at)?.next().map(|row| Self::from_row(&row?)).transpose()
     }
 
     /// As [`Decoded::from_row`], held against the root in the row's header.

@@ -184,15 +184,6 @@ impl Reader {
         Ok(row.filter(|row| row.header.last() == seq).map(|row| row.hash))
     }
 
-    /// The row that holds `seq`; `None` if it is behind the end.
-    ///
-    /// # Errors
-    /// If the row is damaged or cannot be read.
-    pub fn row_holding(&self, seq: Seq) -> Result<Option<LedgerRow>, StorageError> {
-        let row = self.row_at_or_before(seq)?;
-        Ok(row.filter(|row| row.header.last() >= seq))
-    }
-
     /// The rows from the one that holds `from` on, up to the end as it is now. The first may
     /// begin before `from`; there are none if `from` is after the end.
     ///
@@ -328,7 +319,7 @@ pub struct Rows {
     prev: Option<Hash>,
     epoch: u64,
     ahead: VecDeque<LedgerRow>,
-    /// How many rows are read next: few at first, since some callers want one.
+    /// How many rows are read next: one at first, since some callers want no more.
     ahead_max: usize,
     /// What comes after those read ahead.
     failed: Option<StorageError>,
@@ -358,7 +349,8 @@ impl Rows {
 
     fn read_some(&mut self) -> Result<(), StorageError> {
         let Some(last) = self.last else { return Ok(()) };
-        self.ahead_max = (2 * self.ahead_max).min(AHEAD_ROWS_MAX);
+        let ahead_max = self.ahead_max;
+        self.ahead_max = (2 * ahead_max).min(AHEAD_ROWS_MAX);
         let table = self.reader.table()?;
         let range = table.range::<u64>((self.lower, Bound::Included(last)));
         let mut bytes = 0;
@@ -374,7 +366,7 @@ impl Rows {
                 self.ahead.push_back(row);
             }
             bytes += value.len();
-            if self.ahead.len() >= self.ahead_max || bytes >= AHEAD_BYTES_MAX {
+            if self.ahead.len() >= ahead_max || bytes >= AHEAD_BYTES_MAX {
                 return Ok(());
             }
         }
