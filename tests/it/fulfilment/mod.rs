@@ -47,6 +47,7 @@ use nexnum_sandbox::{Sandbox, SandboxConfig};
 use tempfile::TempDir;
 
 use crate::rig::sandbox::{driver, product};
+use crate::rig::until::until;
 use crate::rig::{ledger, server};
 
 const HANDLER: usize = 0;
@@ -257,14 +258,6 @@ fn setup(sandbox: &Sandbox, at: usize, folder: &TempDir) -> ProviderSetup {
 
 async fn execute<R: Request>(orders: &Orders, request: R) -> R::Answer {
     orders.market.handle.ask(&Origin::SYSTEM, request).await.unwrap().unwrap()
-}
-
-async fn until(done: impl Fn() -> bool) {
-    let deadline = tokio::time::Instant::now() + PATIENCE;
-    while !done() {
-        assert!(tokio::time::Instant::now() < deadline, "it did not come to pass");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
 }
 
 /// Waits until every provider's list has come in: a fault set after it meets other calls.

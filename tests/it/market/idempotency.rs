@@ -1,13 +1,12 @@
 //! One key, one effect, one answer.
 
-use std::time::{Duration, Instant};
-
 use nexnum_engine::limits::REPLIES_WHOLE_MAX_MS;
 use serde_json::json;
 
 use super::clock::jump;
 use super::harness::{Client, Market};
 use crate::rig::set_clock::SetClock;
+use crate::rig::until::until;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_repeated_key_gets_the_first_answer_also_after_a_restart() {
@@ -64,12 +63,7 @@ async fn a_hundred_requests_with_one_key_buy_once() {
 /// Lets ledger time pass until the only key is not known whole.
 async fn pass_hours(market: &Market, shown: &SetClock) {
     jump(market, shown, REPLIES_WHOLE_MAX_MS as i64).await;
-    let deadline = Instant::now() + Duration::from_secs(30);
-    let kept = || market.running.rooms.market.read_model.kept();
-    while kept().replies != [1, 0] {
-        assert!(Instant::now() < deadline, "{:?}", kept());
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until(|| market.running.rooms.market.read_model.kept().replies == [1, 0]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

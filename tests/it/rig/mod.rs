@@ -13,3 +13,4 @@ pub(crate) mod sandbox;
 pub(crate) mod server;
 pub(crate) mod set_clock;
 pub(crate) mod texts;
+pub(crate) mod until;
