@@ -13,6 +13,7 @@ use std::hash::{Hash, Hasher};
 
 use crate::group::{Head, Idempotency, KeyUse, Made};
 use crate::ids::{AccountId, Seq};
+use crate::limits::{REPLIES_KEPT_MS, REPLIES_WHOLE_MAX_MS};
 use crate::table::Aged;
 use crate::time::Time;
 use crate::under_keys::UnderKeys;
@@ -168,9 +169,10 @@ impl StoredReplies {
         is_new
     }
 
-    /// Stores what is kept of an old one; false if it is stored.
+    /// Stores what is kept of an old one; false if it is stored, or one is known whole: those are
+    /// younger.
     pub(crate) fn insert_short(&mut self, row: ShortReply) -> bool {
-        self.put(row)
+        self.whole.first().is_none() && self.put(row)
     }
 
     fn put(&mut self, row: ShortReply) -> bool {
@@ -198,14 +200,13 @@ impl StoredReplies {
         self.whole.iter().copied()
     }
 
-    /// When the oldest one was given.
-    pub(crate) fn oldest(&self) -> Option<Time> {
-        self.ages.first().map(|row| row.at)
-    }
-
-    /// When the oldest of those was given that are known whole.
-    pub(crate) fn oldest_whole(&self) -> Option<Time> {
-        self.whole.first().map(|reply| reply.at)
+    /// When the oldest one has to be forgotten, and when the oldest whole one has to be kept short.
+    pub(crate) fn due(&self) -> [Option<Time>; 2] {
+        let (oldest, whole) = (self.ages.first(), self.whole.first());
+        [
+            oldest.map(|row| row.at.plus_ms(REPLIES_KEPT_MS)),
+            whole.map(|reply| reply.at.plus_ms(REPLIES_WHOLE_MAX_MS)),
+        ]
     }
 
     /// When the newest one was given, and where it stands.
@@ -332,7 +333,8 @@ mod tests {
         shorten(&mut replies, 30);
         assert_eq!(replies.cut_whole(Time(60), 1), Time(40));
         forget(&mut replies, 20);
-        assert_eq!((replies.counts(), replies.oldest()), ([4, 3], Some(Time(30))));
+        let due = [Time(30).plus_ms(REPLIES_KEPT_MS), Time(40).plus_ms(REPLIES_WHOLE_MAX_MS)];
+        assert_eq!((replies.counts(), replies.due()), ([4, 3], due.map(Some)));
         assert!(replies.short().map(|row| row.seq.0).eq([3]));
         assert!(replies.whole().map(|reply| reply.seq.0).eq([4, 5, 6]));
         forget(&mut replies, 50);

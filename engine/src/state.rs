@@ -24,7 +24,7 @@ use crate::holders::NumberHolders;
 use crate::ids::{
     AccountId, KeyId, LoadId, OfferId, OrderId, ProviderId, RailId, Seq, Token, VariantId,
 };
-use crate::limits::{CLOSED_KEPT_MS, LAST_LOOK_MS, REPLIES_KEPT_MS, REPLIES_WHOLE_MAX_MS};
+use crate::limits::{CLOSED_KEPT_MS, LAST_LOOK_MS};
 use crate::money::Micros;
 use crate::order::{Order, OrderRef};
 use crate::product::{OfferKey, Variant};
@@ -400,9 +400,8 @@ impl State {
     pub fn next_pulse(&self, archived: Time) -> Option<Time> {
         let closed = self.closed.first().filter(|(at, _)| *at <= archived);
         let order = closed.map(|(at, _)| at.plus_ms(CLOSED_KEPT_MS));
-        let reply = self.replies.oldest().map(|at| at.plus_ms(REPLIES_KEPT_MS));
-        let whole = self.replies.oldest_whole().map(|at| at.plus_ms(REPLIES_WHOLE_MAX_MS));
         let rested = self.quarantine.first().map(|resting| resting.until);
-        [self.next_deadline(), rested, order, reply, whole].into_iter().flatten().min()
+        let due = [self.next_deadline(), rested, order].into_iter().chain(self.replies.due());
+        due.flatten().min()
     }
 }

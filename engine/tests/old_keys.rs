@@ -45,8 +45,8 @@ fn keyed(account: AccountId, key: u128, fingerprint: u128) -> Command {
     order(account, Idempotency { key, fingerprint }.into())
 }
 
-/// Order 1 of account 1 with key 7, which failed at once, an hour ago; what has ended is retired.
-fn an_hour_later() -> (Recorded, Time) {
+/// Order 1 of account 1 with key 7, which failed at once.
+fn failed() -> Recorded {
     let mut recorded = Recorded::default();
     for command in Arbitrary::market() {
         recorded.execute(START, &command).expect("a market may be opened");
@@ -61,7 +61,12 @@ fn an_hour_later() -> (Recorded, Time) {
     let failed = Command::FailOrder(FailOrder { order, attempt: 1, reason, ended: None });
     recorded.execute(START, &failed).expect("it has no number");
     assert_eq!(recorded.state().replies().counts(), [1, 1]);
-    let later = START.plus_ms(CLOSED_KEPT_MS);
+    recorded
+}
+
+/// The same an hour later; what has ended is retired.
+fn an_hour_later() -> (Recorded, Time) {
+    let (mut recorded, later) = (failed(), START.plus_ms(CLOSED_KEPT_MS));
     pulse(&mut recorded, later);
     assert_eq!(recorded.state().replies().counts(), [1, 0]);
     recorded.prove().expect("the state is sound");
@@ -164,17 +169,7 @@ fn a_short_row_that_fits_no_ledger_is_damage() {
 
 #[test]
 fn a_key_is_kept_short_where_no_order_leaves_memory() {
-    let mut recorded = Recorded::default();
-    for command in Arbitrary::market() {
-        recorded.execute(START, &command).expect("a market may be opened");
-    }
-    let payment = NewPayment::new("bank", Micros(1_000), 1);
-    let deposit = Command::Deposit(Deposit { account: A, payment, sealed: None });
-    recorded.execute(START, &deposit).expect("a deposit");
-    recorded.execute(START, &keyed(A, 7, 1)).expect("an order");
-    let (order, reason) = (OrderId(1), FailReason::NoNumbers);
-    let failed = Command::FailOrder(FailOrder { order, attempt: 1, reason, ended: None });
-    recorded.execute(START, &failed).expect("it has no number");
+    let mut recorded = failed();
     // History does not go on.
     let stuck = Command::Pulse(Pulse { archived: Time(0), unasked: Time(0) });
     let end = START.plus_ms(REPLIES_WHOLE_MAX_MS);

@@ -8,9 +8,7 @@ use super::{order, rest};
 use crate::activation::{ActivationState, Input};
 use crate::command::{Effect, Expire, Pulse};
 use crate::event::{Closing, Event, MemoryEvent, OfferEvent, ProviderKind};
-use crate::limits::{
-    CLOSED_KEPT_MS, PULSE_MAX, REPLIES_KEPT_MS, REPLIES_WHOLE_MAX_MS, REPLIES_WHOLE_MS, RETIRED_MAX,
-};
+use crate::limits::{CLOSED_KEPT_MS, PULSE_MAX, REPLIES_KEPT_MS, REPLIES_WHOLE_MS, RETIRED_MAX};
 use crate::order::{FailReason, Order};
 use crate::policy::Policy;
 use crate::reject::Reject;
@@ -51,9 +49,7 @@ pub(super) fn pulse(
     let replies_before = Time(at.0.saturating_sub(REPLIES_KEPT_MS));
     let replies_before = state.replies.cut(replies_before, RETIRED_MAX);
     let old_order = state.closed.first().is_some_and(|(closed, _)| *closed <= orders_before);
-    let old_reply = state.replies.oldest().is_some_and(|at| at <= replies_before);
-    let whole_until = state.replies.oldest_whole().map(|at| at.plus_ms(REPLIES_WHOLE_MAX_MS));
-    if old_order || old_reply || whole_until.is_some_and(|until| until <= at) {
+    if old_order || state.replies.due().into_iter().flatten().any(|due| due <= at) {
         let retired = state.closed.iter().take_while(|(closed, _)| *closed <= orders_before);
         for &(_, order) in retired.filter(|(_, id)| is_heard(state, &state.orders[*id])) {
             events.push(Event::Memory(MemoryEvent::MessagesRemembered { order }));

@@ -142,9 +142,9 @@ impl Rebuilt {
         let seq = reply.seq;
         check(seq <= state.counters.seq, || format!("a reply at {seq} is of no group"))?;
         follows(&state.replies, reply.at, seq)?;
-        let is_older = state.replies.oldest_whole().is_none();
-        let fits = is_older && state.replies.insert_short(reply);
-        check(fits, || format!("a reply at {seq} is short, and older ones are whole"))
+        check(state.replies.insert_short(reply), || {
+            format!("a reply at {seq} is short, and older ones are whole")
+        })
     }
 
     fn insert_rail(&mut self, id: RailId, name: Box<str>) -> Result<(), String> {
