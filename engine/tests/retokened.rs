@@ -3,107 +3,18 @@
 
 mod common;
 
-use common::arbitrary::{Arbitrary, START};
-use common::proof::Recorded;
-use common::sealed::{loaded, message, sealed};
+use common::sealed::sealed;
+use common::stock::{MINUTE, OTHER, OWN, StockMarket};
 use nexnum_engine::audit::audit;
 use nexnum_engine::command::{
-    AssignNumber, Caller, Cancel, Command, DestroySealKey, Finish, Incoming, IngestMessage,
-    LoadStock, MakeSealKey, PlaceOrder, Pulse, Reply, Retoken, Timings,
+    AssignNumber, Caller, Command, DestroySealKey, Finish, MakeSealKey, Reply, Retoken, Timings,
 };
-use nexnum_engine::event::{
-    Arrival, DestroyReason, Event, MessageIdentity, MessageKind, MessageWay, OfferEvent,
-    OrderToken, Renamed, Routing, Terms,
-};
-use nexnum_engine::ids::{AccountId, OfferId, OrderId, Token, VariantId};
-use nexnum_engine::money::Micros;
-use nexnum_engine::policy::Policy;
+use nexnum_engine::event::{DestroyReason, Event, OfferEvent, OrderToken, Renamed};
+use nexnum_engine::ids::{OfferId, OrderId, Token};
 use nexnum_engine::sealed::{KeyHandle, KeyOwner};
-use nexnum_engine::time::Time;
 use nexnum_engine::under_keys::UnderKeys;
 
-const MINUTE: u64 = 60_000;
-const OWN: OfferId = OfferId(1);
-/// Another service on the same numbers.
-const OTHER: OfferId = OfferId(4);
 const UPSTREAM: OfferId = OfferId(2);
-
-struct Market {
-    recorded: Recorded,
-    now: Time,
-}
-
-impl Market {
-    fn new() -> Self {
-        let policy = Policy { quarantine_ms: 30 * MINUTE };
-        let mut market = Self { recorded: Recorded::new(policy), now: START };
-        for command in Arbitrary::market() {
-            market.run(command).expect("the market is set up");
-        }
-        market
-    }
-
-    fn run(&mut self, command: impl Into<Command>) -> Result<Reply, &'static str> {
-        self.recorded.execute(self.now, &command.into()).map_err(|reject| reject.code())
-    }
-
-    /// Loads numbers by their tokens, with those under one other key.
-    fn load(
-        &mut self,
-        offer: OfferId,
-        tokens: &[u64],
-        others: &[u64],
-    ) -> Result<Reply, &'static str> {
-        let numbers = loaded(offer, tokens.iter().copied().map(Token));
-        let others = if others.is_empty() {
-            Vec::new()
-        } else {
-            vec![others.iter().copied().map(Token).collect()]
-        };
-        self.run(LoadStock { offer, cost: Micros(30), price: Micros(50), numbers, others })
-    }
-
-    fn place(&mut self, offer: OfferId) -> OrderId {
-        let known = self.recorded.state().offer(offer).expect("it is listed");
-        let terms = Terms { offer, provider: known.provider, price: Micros(50), cost: Micros(30) };
-        let placed = PlaceOrder {
-            account: AccountId(1),
-            product: known.product,
-            variant: VariantId::ANY,
-            limit: terms.price,
-            max_price: None,
-            terms,
-            routing: Routing::default(),
-            timings: Timings { lifetime_ms: 20 * MINUTE, min_cancel_age_ms: 0 },
-            idempotency: None,
-            notes: None,
-        };
-        self.run(placed).expect("it is placed");
-        self.recorded.state().counters().order
-    }
-
-    fn ingest(&mut self, order: OrderId, digest: UnderKeys<u128>) -> Result<Reply, &'static str> {
-        let arrival = Arrival {
-            way: MessageWay::Callback,
-            kind: MessageKind::Sms,
-            identity: MessageIdentity::SourceId,
-            names_service: false,
-        };
-        let message = Incoming { digest, ..message(0, ["", "text", "123"]) };
-        self.run(IngestMessage { order, message, arrival, callback: None })
-    }
-
-    fn token(&self, order: OrderId) -> u64 {
-        let order = self.recorded.state().order(order).expect("it is in memory");
-        order.assignment.as_ref().expect("it has a number").token.0
-    }
-
-    fn pass(&mut self, minutes: u64) {
-        self.now = self.now.plus_ms(minutes * MINUTE);
-        let archived = self.now;
-        while self.run(Pulse { archived, unasked: Time(0) }) != Ok(Reply::Changed(0)) {}
-    }
-}
 
 fn under(current: u128, other: u128) -> UnderKeys<u128> {
     UnderKeys { current, others: [other].into() }
@@ -111,7 +22,7 @@ fn under(current: u128, other: u128) -> UnderKeys<u128> {
 
 #[test]
 fn a_number_has_its_new_token_in_all_its_places() {
-    let mut market = Market::new();
+    let mut market = StockMarket::new();
     assert_eq!(market.load(OWN, &[1, 2, 3, 4, 5], &[]), Ok(Reply::Changed(5)));
     assert_eq!(market.load(OTHER, &[1, 2], &[]), Ok(Reply::Changed(2)));
     // 1. One that has received a message and whose order left memory, one that is open, one at rest,
@@ -123,7 +34,7 @@ fn a_number_has_its_new_token_in_all_its_places() {
     let open = market.place(OWN);
     market.ingest(open, 8.into()).expect("it is new");
     let cancelled = market.place(OWN);
-    market.run(Cancel { order: cancelled, caller: Caller::System }).expect("it is cancelled");
+    market.cancel(cancelled);
     let given = market.place(UPSTREAM);
     let assign = AssignNumber {
         order: given,
@@ -181,7 +92,7 @@ fn a_number_has_its_new_token_in_all_its_places() {
 
 #[test]
 fn the_newest_key_of_tokens_is_not_destroyed() {
-    let mut market = Market::new();
+    let mut market = StockMarket::new();
     let make =
         |handle, day| MakeSealKey { handle: KeyHandle(handle), owner: KeyOwner::Lookup(day) };
     let destroy = |handle| {

@@ -7,6 +7,7 @@ pub mod key_uses;
 pub mod model;
 pub mod proof;
 pub mod script;
+pub mod stock;
 pub mod words;
 
 pub use arbitrary::sealed;

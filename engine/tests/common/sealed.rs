@@ -50,7 +50,12 @@ pub fn next_named(state: &State, name: &str) -> AccountName {
 
 /// Numbers as they are loaded into an offer, each of which its token stands for.
 pub fn loaded(offer: OfferId, tokens: impl IntoIterator<Item = Token>) -> Vec<LoadedNumber> {
-    let sealed = sealed_under(load_key(offer), 13);
+    loaded_under(load_key(offer), tokens)
+}
+
+/// The same under another key.
+pub fn loaded_under(key: KeyHandle, tokens: impl IntoIterator<Item = Token>) -> Vec<LoadedNumber> {
+    let sealed = sealed_under(key, 13);
     tokens.into_iter().map(|token| LoadedNumber { token, sealed: sealed.clone() }).collect()
 }
 
