@@ -38,6 +38,7 @@ struct Counters {
     callbacks_refused_unkept: Family<Provider, Counter>,
     shown_unnoted: Counter,
     days_forgotten: Counter,
+    loads_forgotten: Counter,
     retokened: Counter,
     day_closed: Gauge,
 }
@@ -78,6 +79,7 @@ impl Default for Counters {
             callbacks_refused_unkept: Family::default(),
             shown_unnoted: Counter::default(),
             days_forgotten: Counter::default(),
+            loads_forgotten: Counter::default(),
             retokened: Counter::default(),
             day_closed: Gauge::default(),
         }
@@ -129,6 +131,11 @@ impl Metrics {
         self.0.days_forgotten.inc();
     }
 
+    /// The key of sold loads was destroyed.
+    pub fn load_forgotten(&self) {
+        self.0.loads_forgotten.inc();
+    }
+
     /// So many numbers were found under a key that ended: they get tokens under that in use.
     pub fn retokened(&self, count: u32) {
         self.0.retokened.inc_by(count.into());
@@ -154,6 +161,7 @@ impl Metrics {
             commit_batch_events,
             shown_unnoted,
             days_forgotten,
+            loads_forgotten,
             retokened,
             ..
         } = &*self.0;
@@ -181,6 +189,11 @@ impl Metrics {
             "nexnum_days_forgotten",
             "Days whose messages, callbacks and numbers were forgotten",
             days_forgotten.clone(),
+        );
+        page.register(
+            "nexnum_loads_forgotten",
+            "Loads of own stock whose numbers were sold and forgotten",
+            loads_forgotten.clone(),
         );
         page.register(
             "nexnum_numbers_retokened",

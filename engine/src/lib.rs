@@ -22,6 +22,7 @@ pub mod group;
 pub mod holders;
 pub mod ids;
 pub mod limits;
+pub mod loads;
 pub mod money;
 pub mod order;
 pub mod policy;

@@ -25,6 +25,7 @@ use crate::ids::{
     AccountId, KeyId, LoadId, OfferId, OrderId, ProviderId, RailId, Seq, Token, VariantId,
 };
 use crate::limits::{CLOSED_KEPT_MS, LAST_LOOK_MS};
+use crate::loads::Loads;
 use crate::money::Micros;
 use crate::order::{Order, OrderRef};
 use crate::product::{OfferKey, Variant};
@@ -92,8 +93,8 @@ pub struct State {
     pub(crate) provider_words: BTreeMap<OrderId, ProviderWord>,
     /// The same by what stands for them: until when each rests for each offer.
     pub(crate) resting: BTreeMap<(Token, OfferId), (Time, StockNumber)>,
-    /// Where each load of own stock stands in the ledger, with its numbers.
-    pub(crate) loads: Table<LoadId, Seq>,
+    /// Loads of own stock whose keys live.
+    pub(crate) loads: Loads,
     pub(crate) callbacks: Callbacks,
     pub(crate) addresses: Addresses,
     pub(crate) seal_keys: SealKeys,
@@ -204,9 +205,18 @@ impl State {
         self.pools.get(id).map(|pool| (pool.terms, pool.next.len() as u32))
     }
 
-    /// Where each load of own stock stands in the ledger: its event has the numbers, sealed.
-    pub fn loads(&self) -> impl Iterator<Item = (LoadId, Seq)> {
-        self.loads.iter().map(|(load, at)| (load, *at))
+    /// The loads of own stock whose keys live: the event of each has the numbers, sealed.
+    #[must_use]
+    pub const fn loads(&self) -> &Loads {
+        &self.loads
+    }
+
+    /// The loads of which each number is that is used: in stock, at rest, of an order in memory.
+    pub(crate) fn used_loads(&self) -> impl Iterator<Item = LoadId> {
+        let in_stock = self.pools.iter().flat_map(|(_, pool)| &pool.next);
+        let resting = self.quarantine.iter().map(|resting| &resting.number);
+        let sold = self.orders.values().filter_map(|order| order.assignment.as_ref()?.stock());
+        in_stock.chain(resting).map(|number| number.load).chain(sold.map(|number| number.load))
     }
 
     /// An order still in memory.

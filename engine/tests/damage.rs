@@ -131,6 +131,12 @@ fn damage_offer(event: &mut OfferEvent, choice: u64) {
             1 => *number = Token(1),
             _ => *rested = rested.map_or(Some(Time(1)), |_| None),
         },
+        OfferEvent::StockTakenBack { load, offer, in_stock, resting } => match choice % 4 {
+            0 => load.0 += 1_000_000,
+            1 => *offer = OfferId(4_000_000),
+            2 => *in_stock += 1,
+            _ => *resting += 1,
+        },
     }
 }
 

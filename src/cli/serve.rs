@@ -33,7 +33,8 @@ pub struct ServeArgs {
     #[arg(long)]
     pub accept_clock: bool,
     /// Accept that a sealing key is lost, by its handle as the refused start names it; may be given
-    /// more than once. What is sealed under it is forgotten for good.
+    /// more than once. What is sealed under it is forgotten for good, and numbers of own stock that
+    /// are sealed under it are taken off sale.
     #[arg(long, value_name = "HANDLE", value_parser = values::key_handle)]
     pub accept_missing_key: Vec<KeyHandle>,
 }

@@ -7,11 +7,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use nexnum_engine::activation::ActivationState;
+use nexnum_engine::activation::{ActivationState, NumberPlace};
 use nexnum_engine::catalog::Catalog;
 use nexnum_engine::event::{Event, OfferEvent, OrderEvent, ProviderKind};
 use nexnum_engine::grid::{Coverage, Grid, Listing};
-use nexnum_engine::ids::{OfferId, OrderId, Product, ProviderId, VariantId};
+use nexnum_engine::ids::{LoadId, OfferId, OrderId, Product, ProviderId, VariantId};
 use nexnum_engine::order::{Order, OrderStatus};
 use nexnum_engine::reservation::Claim;
 use nexnum_engine::state::{Offer, State, StockTerms};
@@ -31,6 +31,8 @@ pub struct GridFollower {
 struct Own {
     providers: Vec<ProviderId>,
     offers: BTreeMap<OfferId, (ProviderId, Product, VariantId)>,
+    /// Loads of open orders that were taken back: their numbers do not come back.
+    taken_back: BTreeSet<LoadId>,
 }
 
 /// A unit that was claimed for an order when the process ended.
@@ -62,6 +64,8 @@ impl GridFollower {
         let of_own = state.offers().filter(|(_, offer)| own.providers.contains(&offer.provider));
         let of_own = of_own.map(|(id, it)| (id, (it.provider, it.product, it.variant)));
         own.offers.extend(of_own);
+        let loads = state.orders().filter_map(load_of);
+        own.taken_back.extend(loads.filter(|load| !state.loads().is_for_sale(*load)));
         add_missing(state, &own, &mut rows);
         for (provider, rows) in rows {
             last_terms::publish(&grid, provider, &rows, Coverage::Whole);
@@ -109,9 +113,14 @@ impl GridFollower {
         // Last: a unit that is held back may be claimed already, by an order that gets one
         // which came later in this change. Taken out first, it would not be missed.
         for event in change.events() {
-            if let Event::Offer(OfferEvent::NumberHeldBack { offer, rested: None, .. }) = event {
-                self.grid.remove_stock(*offer, 1).expect("own stock has its terms from its load");
-            }
+            let (offer, units) = match event {
+                Event::Offer(OfferEvent::NumberHeldBack { offer, rested: None, .. }) => (offer, 1),
+                Event::Offer(OfferEvent::StockTakenBack { offer, in_stock, .. }) => {
+                    (offer, *in_stock)
+                }
+                _ => continue,
+            };
+            self.grid.remove_stock(*offer, units).expect("own stock has its terms from its load");
         }
     }
 
@@ -134,6 +143,9 @@ impl GridFollower {
             OfferEvent::NumberReleased { offer, .. } => self.add(*offer, 1),
             // What rests is not on sale, what was is taken out last.
             OfferEvent::NumberHeldBack { .. } => {}
+            OfferEvent::StockTakenBack { load, .. } => {
+                own.taken_back.insert(*load);
+            }
             OfferEvent::ProviderRegistered { kind: ProviderKind::Driven, .. }
             | OfferEvent::OffersListed { .. }
             | OfferEvent::VariantNamed { .. } => {}
@@ -171,8 +183,8 @@ impl GridFollower {
     fn take_back(&self, own: &Own, change: &Change, id: OrderId) {
         let Ok(at) = change.orders.binary_search_by_key(&id, |order| order.id) else { return };
         let order = &change.orders[at];
-        let came_back = order.status == OrderStatus::Refunded && order.assignment.is_some();
-        if came_back && own.offers.contains_key(&order.offer) {
+        let is_kept = load_of(order).is_some_and(|load| !own.taken_back.contains(&load));
+        if order.status == OrderStatus::Refunded && is_kept {
             self.add(order.offer, 1);
         }
     }
@@ -201,6 +213,14 @@ fn add_missing(state: &State, own: &Own, rows: &mut RowsByProvider) {
             let row = Listing { offer, product, variant, cost, price, stock: 0 };
             rows.entry(provider).or_default().push(row);
         }
+    }
+}
+
+/// The load of an order's number, if that is of own stock.
+fn load_of(order: &Order) -> Option<LoadId> {
+    match order.assignment.as_ref()?.place {
+        NumberPlace::Load(load, _) => Some(load),
+        NumberPlace::Here(_) => None,
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use nexnum_engine::activation::{Assignment, NumberPlace};
 use nexnum_engine::event::{Event, LoadedNumber, OfferEvent};
-use nexnum_engine::ids::{LoadId, Number, OrderId};
+use nexnum_engine::ids::{LoadId, Number, OrderId, Seq};
 use nexnum_engine::sealed::{Purpose, SealedValue};
 use nexnum_storage::{Reader, StorageError};
 use parking_lot::Mutex;
@@ -76,7 +76,7 @@ impl Numbers {
         let number = match &assignment.place {
             NumberPlace::Here(sealed) => self.open(Some(order), sealed)?,
             NumberPlace::Load(load, index) => {
-                let loaded = self.load(*load)?;
+                let Some(loaded) = self.load(*load)? else { return Ok(None) };
                 let number = loaded.get(*index as usize).ok_or_else(|| {
                     tracing::error!(%load, index, "a load of own stock lacks a number");
                     NumberUnread
@@ -93,10 +93,12 @@ impl Numbers {
     /// The numbers of a load of own stock that can be read, none once they are forgotten; and whether
     /// all could be, else it is logged.
     pub(super) fn of_load(&self, load: LoadId) -> (Vec<Number>, bool) {
-        let held = self.0.loads.get(load);
+        let held = self.0.loads.get(load).map(Some);
         // Not kept where it is not: all are looked at, and those that are sold are in memory.
-        let Ok(loaded) = held.map_or_else(|| self.look_up(load), Ok) else {
-            return (Vec::new(), false);
+        let loaded = match held.map_or_else(|| self.look_up(load), Ok) {
+            Ok(Some(loaded)) => loaded,
+            Ok(None) => return (Vec::new(), true),
+            Err(NumberUnread) => return (Vec::new(), false),
         };
         let mut is_whole = true;
         let mut numbers = Vec::with_capacity(loaded.len());
@@ -128,35 +130,38 @@ impl Numbers {
         digits.and_then(Number::parse).map(Some).ok_or(NumberUnread)
     }
 
-    fn load(&self, id: LoadId) -> Result<Load, NumberUnread> {
+    /// A load's numbers; `None` once its key is destroyed.
+    fn load(&self, id: LoadId) -> Result<Option<Load>, NumberUnread> {
         if let Some(load) = self.0.loads.get(id) {
-            return Ok(load);
+            return Ok(Some(load));
         }
         // One after the other: a load that many ask for at once is read once.
         let _reading = self.0.reading.lock();
         if let Some(load) = self.0.loads.get(id) {
-            return Ok(load);
+            return Ok(Some(load));
         }
         let load = self.look_up(id)?;
-        self.0.loads.keep(id, Arc::clone(&load));
+        if let Some(load) = &load {
+            self.0.loads.keep(id, Arc::clone(load));
+        }
         Ok(load)
     }
 
-    /// A load out of the ledger, where it has to be.
-    fn look_up(&self, id: LoadId) -> Result<Load, NumberUnread> {
-        let read = self.read_load(id).map_err(|error| {
+    /// A load out of the ledger, where it has to be; `None` once its key is destroyed.
+    fn look_up(&self, id: LoadId) -> Result<Option<Load>, NumberUnread> {
+        let Some(at) = self.0.read_model.load_at(id) else { return Ok(None) };
+        let read = self.read_load(at).map_err(|error| {
             tracing::error!(load = %id, %error, "a load of own stock cannot be read");
             NumberUnread
         })?;
-        read.ok_or_else(|| {
+        read.map(Some).ok_or_else(|| {
             tracing::error!(load = %id, "a load of own stock is not in the ledger");
             NumberUnread
         })
     }
 
-    /// A load's numbers out of the ledger.
-    fn read_load(&self, id: LoadId) -> Result<Option<Load>, StorageError> {
-        let Some(at) = self.0.read_model.load_at(id) else { return Ok(None) };
+    /// The numbers of the load at a position of the ledger.
+    fn read_load(&self, at: Seq) -> Result<Option<Load>, StorageError> {
         let Some(row) = Decoded::holding(&self.0.ledger, at)? else { return Ok(None) };
         let found = row.recorded().find(|recorded| recorded.seq == at);
         Ok(found.and_then(|recorded| match recorded.event {

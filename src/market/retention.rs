@@ -1,9 +1,11 @@
-//! How long messages, callbacks and providers' numbers can be read, and the end of that: the keys of
-//! their days are destroyed.
+//! How long messages, callbacks and numbers can be read, and the end of that: the keys of their days are
+//! destroyed, and those of loads of own stock that are sold.
 
 use std::num::NonZeroU32;
 
+use nexnum_engine::command::EndLoadKey;
 use nexnum_engine::event::DestroyReason;
+use nexnum_engine::group::Origin;
 use nexnum_engine::time::Time;
 use serde::{Deserialize, Serialize};
 
@@ -71,6 +73,26 @@ impl Market {
                     tracing::info!(day, key = %handle, "what came on a day is forgotten");
                 }
                 Err(error) => failed = Err(error),
+            }
+        }
+        failed
+    }
+
+    /// Destroys the keys of the loads of own stock whose numbers are all sold, and whose last order ended
+    /// before a day; they are destroyed as those of days are.
+    ///
+    /// # Errors
+    /// [`SealingError`]: what is left is destroyed the next time, or by the next start.
+    pub async fn forget_loads_before(&self, first_kept: u32) -> Result<(), SealingError> {
+        let end = EndLoadKey { before: Time::of_day(first_kept) };
+        let mut failed = Ok(());
+        while let Some(handle) =
+            self.execute(Origin::SYSTEM, end).await.map_err(SealingError::Refused)?
+        {
+            self.metrics.load_forgotten();
+            tracing::info!(key = %handle, "the numbers of a load that is sold are forgotten");
+            if let Err(error) = self.sealing.destroy(handle).await {
+                failed = Err(error);
             }
         }
         failed

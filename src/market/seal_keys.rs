@@ -129,7 +129,8 @@ pub fn settle(opened: &mut Opened, lost: &[KeyHandle], at: Time) -> Result<(), B
     let commands: Vec<_> = commands.collect();
     if !commands.is_empty() {
         write(&mut opened.engine, &mut opened.ledger, at, &commands)?;
-        tracing::warn!(?lost, "sealing keys are lost, as accepted: what is sealed is forgotten");
+        let what = "what is sealed is forgotten, and own stock under them is for sale no more";
+        tracing::warn!(?lost, "sealing keys are lost, as accepted: {what}");
     }
     // 2. What numbers are found by, if nothing is yet.
     make_lookup(opened, at)?;

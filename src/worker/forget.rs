@@ -1,5 +1,5 @@
-//! The keys of days: that of the next one is made in time, and those of days that are past their time
-//! are destroyed.
+//! The keys of days and of loads of own stock: that of the next day is made in time, and those that are
+//! past their time are destroyed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,12 +27,13 @@ pub(super) async fn run(
         if let Err(error) = market.prepare_next_day().await {
             tracing::warn!(%error, "the key of the next day could not be made");
         }
-        if let Some(first_kept) = retention.first_kept(market.clock.now())
-            && let Err(error) =
-                market.forget_days_before(first_kept.min(market.first_needed())).await
-        {
-            // The next look tries again.
-            tracing::warn!(%error, "what is past its time could not be forgotten");
+        if let Some(first_kept) = retention.first_kept(market.clock.now()) {
+            let days = market.forget_days_before(first_kept.min(market.first_needed())).await;
+            let loads = market.forget_loads_before(first_kept).await;
+            if let Err(error) = days.and(loads) {
+                // The next look tries again.
+                tracing::warn!(%error, "what is past its time could not be forgotten");
+            }
         }
         if stopped_within(&mut stop, LOOK).await {
             return;

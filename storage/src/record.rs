@@ -24,6 +24,7 @@ use nexnum_engine::ids::{
     OrderNumber, PersonId, Product, ProductKind, ProviderId, RailId, Seq, ServiceId, SourceId,
     Token, VariantId,
 };
+use nexnum_engine::loads::LoadPlace;
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::{FailReason, Held, Order, OrderNotes, OrderRef, OrderStatus, Outlay};
 use nexnum_engine::pricing::Margin;
@@ -326,11 +327,10 @@ structs! {
     Receipt { order, message, digest, said, late, delivers, arrival }
     Completion { order, message, said }
     Assignment { token, place, external_id, cancel_from, expires_at }
-    StockNumber { token, load, index }
+    StockNumber { token, load, index } LoadPlace { at, key, for_sale }
     OrderNotes { reference, end_user }
     LoadedNumber { token, sealed }
-    Renamed { old, new }
-    OrderToken { order, new }
+    Renamed { old, new } OrderToken { order, new }
     Leg { book, amount }
     Moved { kind, reason, order, reverses, legs }
     ForeignAmount { amount, currency, rate }
@@ -447,7 +447,7 @@ enums! {
         24 Epoch(epoch),
         25 SealKey(handle, owner),
         26 Rail(id, name),
-        27 Load(id, at),
+        27 Load(id, place), 31 LoadKey(handle, last),
         28 ClosedDay(closed),
         29 Addresses(account, addresses), 30 ShortReply(reply),
     }
@@ -466,14 +466,14 @@ events! {
     12 Order(OrderEvent::OrderDoubted) { order, ended },
     13 Order(OrderEvent::NumberAssigned) { order, assignment, cost, charged, carrier },
     14 Order(OrderEvent::OrderFailed) { order, reason, provider, ended },
-    15 Order(OrderEvent::MessageReceived)(receipt),
-    16 Order(OrderEvent::AnotherRequested) { order },
+    15 Order(OrderEvent::MessageReceived)(receipt), 16 Order(OrderEvent::AnotherRequested) { order },
     17 Order(OrderEvent::ActivationClosed) { order, closing },
     18 Memory(MemoryEvent::Retired) { orders_before, replies_before, short_before },
     19 Order(OrderEvent::DoubtCleared) { order },
     20 Order(OrderEvent::NumberQuarantined) { order, until },
     21 Offer(OfferEvent::NumberReleased) { offer, number, until },
     23 Offer(OfferEvent::NumberHeldBack) { offer, number, rested, until },
+    60 Offer(OfferEvent::StockTakenBack) { load, offer, in_stock, resting },
     24 Memory(MemoryEvent::MessagesRemembered) { order },
     25 Callback(CallbackEvent::CallbackReceived) { callback, provider, key, content_type, sealed },
     26 Callback(CallbackEvent::CallbackProcessed) { callback, outcome, dropped },

@@ -9,7 +9,7 @@ use nexnum_engine::event::{
     Renamed, SealKeyEvent, Terms, UpstreamEvent,
 };
 use nexnum_engine::group::{Head, KeyUse, Made};
-use nexnum_engine::ids::{AccountId, OfferId, OrderId, ProviderId, RailId, Seq, Token};
+use nexnum_engine::ids::{AccountId, LoadId, OfferId, OrderId, ProviderId, RailId, Seq, Token};
 use nexnum_engine::limits::REPLIES_KEPT_MS;
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::OrderRef;
@@ -73,6 +73,10 @@ pub(crate) struct Auditor {
     references: BTreeSet<(RailId, u128)>,
     /// Numbers of own stock that no order has.
     shelf: BTreeSet<(OfferId, Token)>,
+    /// The load by which each came last, sold or not.
+    loads: BTreeMap<(OfferId, Token), LoadId>,
+    /// Those that were taken back.
+    taken_back: BTreeSet<LoadId>,
     /// Those that rest after a refund.
     /// Until when.
     resting: BTreeMap<(OfferId, Token), Time>,
@@ -134,6 +138,8 @@ impl Auditor {
             self.shelf = self.shelf.iter().map(|(offer, it)| (*offer, named(it))).collect();
             let resting = self.resting.iter().map(|((offer, it), at)| ((*offer, named(it)), *at));
             self.resting = resting.collect();
+            let loads = self.loads.iter().map(|((offer, it), load)| ((*offer, named(it)), *load));
+            self.loads = loads.collect();
             self.heard =
                 self.heard.iter().map(|(own, it, heard)| (*own, named(it), *heard)).collect();
             self.sales.values_mut().for_each(|sale| sale.number = sale.number.as_ref().map(named));
@@ -145,7 +151,9 @@ impl Auditor {
 
     fn see_offer(&mut self, at: Time, event: &OfferEvent) -> Result<(), String> {
         match event {
-            OfferEvent::StockLoaded { offer, numbers, .. } => {
+            OfferEvent::StockLoaded { load, offer, numbers, .. } => {
+                let units = numbers.iter().map(|number| ((*offer, number.token), *load));
+                self.loads.extend(units);
                 let added = numbers.iter().all(|number| self.shelf.insert((*offer, number.token)));
                 need(added, || format!("offer {offer} was loaded with a number it has"))
             }
@@ -154,6 +162,17 @@ impl Auditor {
             }
             OfferEvent::NumberHeldBack { offer, number, rested, until } => {
                 self.hold_back(at, (*offer, *number), *rested, *until)
+            }
+            OfferEvent::StockTakenBack { load, offer, in_stock, resting } => {
+                let before = (self.shelf.len(), self.resting.len());
+                let is_its = |unit: &_| self.loads.get(unit) == Some(load);
+                self.shelf.retain(|unit| !is_its(unit));
+                self.resting.retain(|unit, _| !is_its(unit));
+                let gone = (before.0 - self.shelf.len(), before.1 - self.resting.len());
+                let is_new = self.taken_back.insert(*load);
+                need(is_new && gone == (*in_stock as usize, *resting as usize), || {
+                    format!("load {load} of offer {offer} was not taken back whole, or twice")
+                })
             }
             OfferEvent::ProviderRegistered { .. }
             | OfferEvent::VariantNamed { .. }
@@ -412,7 +431,9 @@ impl Auditor {
             return Ok(());
         }
         let unit = sale.number.map(|number| (sale.offer, number));
-        if let Some(unit) = unit {
+        let is_back =
+            |unit: &_| self.loads.get(unit).is_some_and(|load| !self.taken_back.contains(load));
+        if let Some(unit) = unit.filter(is_back) {
             need(self.shelf.insert(unit), || format!("order {order} gave back what was there"))?;
         }
         self.end(order, End::Refunded)

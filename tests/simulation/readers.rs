@@ -5,12 +5,14 @@ use std::collections::BTreeSet;
 use nexnum::market::change::Wallet;
 use nexnum::market::grid_follower::GridFollower;
 use nexnum::market::read_model::{Kept, ReadModel};
+use nexnum_engine::activation::StockNumber;
 use nexnum_engine::book::Book;
 use nexnum_engine::event::ProviderKind;
 use nexnum_engine::ids::{OfferId, OrderId, OrderNumber};
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::Order;
 use nexnum_engine::replies::StoredReply;
+use nexnum_engine::snapshot::Row;
 use nexnum_engine::state::{Quarantined, State};
 
 fn same<T: PartialEq + std::fmt::Debug>(what: &str, shown: T, is: T) -> Result<(), String> {
@@ -126,6 +128,7 @@ fn directory(model: &ReadModel, state: &State) -> Result<(), String> {
     for (id, parts) in state.variants() {
         same("variant", directory.variant(parts), Some(id))?;
     }
+    same("loads", model.load_ids(), state.loads().iter().map(|(id, _)| id).collect())?;
     for (id, offer) in state.offers() {
         let shown = directory.offer(offer.provider, offer.key());
         same("offer", shown, Some(id))?;
@@ -148,7 +151,7 @@ fn own_stock<'a>(
 }
 
 /// The grid never offers a unit that the engine, ahead of the disk, does not have; but for
-/// numbers that were on sale in the state `on_disk` and rest since.
+/// numbers that were on sale in the state `on_disk` and rest or were taken back since.
 ///
 /// # Errors
 /// The first offer that is oversold.
@@ -170,7 +173,19 @@ pub(crate) fn never_oversells(
         };
         rests.filter(was_sold).count() as u32
     };
-    let over = own_stock(market, state).find(|(id, shown, has)| *shown > has + held_back(*id));
+    let taken_back = |id: OfferId| {
+        let is_gone = |number: &&StockNumber| !state.loads().is_for_sale(number.load);
+        let gone = on_disk.rows().filter_map(|row| match row {
+            Row::Pool(offer, _, numbers) if offer == id => {
+                Some(numbers.iter().filter(is_gone).count())
+            }
+            _ => None,
+        });
+        gone.sum::<usize>() as u32
+    };
+    let mut over =
+        own_stock(market, state).filter(|(id, shown, has)| *shown > has + held_back(*id));
+    let over = over.find(|(id, shown, has)| *shown > has + held_back(*id) + taken_back(*id));
     over.map_or(Ok(()), |(id, shown, has)| Err(format!("offer {id} sells {shown} of {has}")))
 }
 

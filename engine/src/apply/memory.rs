@@ -65,6 +65,9 @@ impl State {
             self.forget_upstream(id);
             assert!(order.state.is_closed() && order.status != OrderStatus::Escrow);
             if let Some(assignment) = order.assignment {
+                if let Some(number) = assignment.stock() {
+                    self.loads.end_use(number.load, closed_at);
+                }
                 self.holders.remove(assignment.token, order.provider, id);
                 self.purchases.remove(&(order.provider, assignment.external_id));
             }

@@ -57,7 +57,7 @@ impl State {
             Event::Upstream(event) => self.apply_upstream(event),
             Event::Callback(event) => self.apply_callback(at, event),
             Event::Ledger(event) => self.apply_ledger(at, event),
-            Event::SealKey(event) => self.apply_seal_key(event),
+            Event::SealKey(event) => self.apply_seal_key(at, event),
         }
     }
 }

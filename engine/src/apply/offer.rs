@@ -4,6 +4,7 @@ use super::dense::next;
 use crate::activation::StockNumber;
 use crate::event::{LoadedNumber, OfferEvent, ProviderKind};
 use crate::ids::{LoadId, OfferId, ProviderId, Token};
+use crate::loads::LoadPlace;
 use crate::product::OfferKey;
 use crate::state::{Offer, Provider, Quarantined, State, StockTerms};
 use crate::time::Time;
@@ -40,6 +41,12 @@ impl State {
                 let number = self.hold_back(*offer, *number, *rested);
                 self.begin_rest(Quarantined { until: *until, offer: *offer, number });
             }
+            OfferEvent::StockTakenBack { load, offer, in_stock, resting } => {
+                let taken = self.take_back(*load, *offer);
+                assert_eq!(taken, (*in_stock, *resting), "all that is not sold is taken back");
+                let is_first = self.loads.take_back(*load, u64::from(in_stock + resting));
+                assert!(is_first, "a load whose key lives is taken back, once");
+            }
         }
     }
 
@@ -60,7 +67,10 @@ impl State {
         terms: StockTerms,
         numbers: &[LoadedNumber],
     ) {
-        self.loads.insert(load, self.counters.seq);
+        let key = numbers.first().expect("a load has numbers").sealed.handle;
+        let place = LoadPlace { at: self.counters.seq, key, for_sale: true };
+        let is_new = self.loads.insert(load, place) && self.loads.begin_uses(load, numbers.len());
+        assert!(is_new, "a load comes once, under a key that lives");
         let offer = self.offer(id).expect("stock is of a listed offer");
         assert!(terms.are_sound(), "a load is sold for what it costs or more");
         let provider = offer.provider;
@@ -84,6 +94,26 @@ impl State {
         // What was loaded a moment ago is at the end.
         let at = pool.next.iter().rposition(|known| known.token == number);
         at.and_then(|at| pool.next.remove(at)).expect("a number is held back out of its stock")
+    }
+
+    /// Takes a load out of stock and rest; gives how many of its numbers were in each.
+    fn take_back(&mut self, load: LoadId, offer: OfferId) -> (u32, u32) {
+        let is_its = |number: &StockNumber| number.load == load;
+        let pool = self.pools.get_mut(offer).expect("what was loaded has a pool");
+        let mut taken: Vec<_> = pool.next.iter().filter(|number| is_its(number)).copied().collect();
+        pool.next.retain(|number| !is_its(number));
+        let in_stock = taken.len();
+        let resting = self.quarantine.iter().filter(|it| it.offer == offer && is_its(&it.number));
+        for Quarantined { until, number, .. } in resting.copied().collect::<Vec<_>>() {
+            taken.push(self.end_rest(offer, number.token, until));
+        }
+        for number in &taken {
+            assert!(
+                self.held.remove(&(number.token, offer)),
+                "what is in stock or at rest is held"
+            );
+        }
+        (in_stock as u32, (taken.len() - in_stock) as u32)
     }
 
     pub(super) fn begin_rest(&mut self, resting: Quarantined) {

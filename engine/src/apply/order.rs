@@ -249,11 +249,13 @@ impl State {
         if self.providers[order.provider].kind != ProviderKind::Own {
             return;
         }
-        let pool = self.pools.get_mut(order.offer).expect("an own offer has a pool");
-        if status == OrderStatus::Refunded {
-            pool.next.push_back(assignment.stock().expect("it is of own stock"));
+        let number = assignment.stock().expect("it is of own stock");
+        if status == OrderStatus::Refunded && self.loads.is_for_sale(number.load) {
+            self.loads.begin_uses(number.load, 1);
+            let pool = self.pools.get_mut(order.offer).expect("an own offer has a pool");
+            pool.next.push_back(number);
         } else {
-            self.held.remove(&(assignment.token, order.offer));
+            self.held.remove(&(number.token, order.offer));
         }
     }
 

@@ -4,6 +4,7 @@ use crate::event::SealKeyEvent;
 use crate::seal_keys::SealKeys;
 use crate::sealed::{KeyHandle, KeyOwner};
 use crate::state::State;
+use crate::time::Time;
 
 impl State {
     /// The keys that values are sealed under and that live.
@@ -22,16 +23,21 @@ impl State {
         if is_new { Ok(()) } else { Err(format!("the sealing key {handle} comes twice")) }
     }
 
-    pub(super) fn apply_seal_key(&mut self, event: &SealKeyEvent) {
+    pub(super) fn apply_seal_key(&mut self, at: Time, event: &SealKeyEvent) {
         match event {
             SealKeyEvent::KeyMade { handle, owner } => {
                 assert!(self.seal_keys.insert(*handle, *owner), "a key is made once");
-                if let KeyOwner::Lookup(_) = owner {
-                    self.addresses.begin_anew();
+                match owner {
+                    KeyOwner::Lookup(_) => self.addresses.begin_anew(),
+                    KeyOwner::Load(_) => {
+                        assert!(self.loads.insert_key(*handle, at), "a load's key comes once");
+                    }
+                    _ => {}
                 }
             }
             SealKeyEvent::KeyDestroyed { handle, why: _ } => {
                 assert!(self.seal_keys.remove(*handle), "a key that lives is destroyed, once");
+                self.loads.remove_key(*handle);
             }
             SealKeyEvent::Retokened { stock, orders } => {
                 self.retoken_stock(stock);

@@ -4,9 +4,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::activation::StockNumber;
 use crate::event::ProviderKind;
 use crate::holders::NumberHolders;
 use crate::order::Order;
+use crate::sealed::KeyOwner;
 use crate::state::State;
 
 /// Checks all indexes of a state.
@@ -20,6 +22,7 @@ pub(super) fn follow_from_tables(state: &State) -> Result<(), String> {
         (numbers(state), "numbers and purchases are not those of the orders"),
         (rests(state), "what rests and what was seen are not ordered as they are listed"),
         (state.seal_keys.is_consistent(), "owners of sealing keys are not those of the keys"),
+        (loads(state), "keys of loads are not those of own stock, or not as much used"),
         (orders_known(state), "what is left at providers is of orders that are not in memory"),
     ];
     match rules.iter().find(|(holds, _)| !holds) {
@@ -84,6 +87,16 @@ fn rests(state: &State) -> bool {
     resting == state.resting && resting.len() == state.quarantine.len() && ages == state.seen_ages
 }
 
+fn loads(state: &State) -> bool {
+    let keys = state.seal_keys.iter().filter(|(_, owner)| matches!(owner, KeyOwner::Load(_)));
+    // A number of another load is an order's that was open when that was taken back.
+    let is_here = |number: &StockNumber| state.loads.is_for_sale(number.load);
+    let mut in_stock = state.pools.iter().flat_map(|(_, pool)| &pool.next);
+    in_stock.all(is_here)
+        && state.quarantine.iter().all(|resting| is_here(&resting.number))
+        && state.loads.is_consistent(keys.map(|(handle, _)| handle), state.used_loads())
+}
+
 fn orders_known(state: &State) -> bool {
     let tried =
         |id, attempt| state.orders.get(id).is_some_and(|it: &Order| it.has_attempt(attempt));
@@ -97,7 +110,6 @@ fn orders_known(state: &State) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::activation::StockNumber;
     use crate::audit::audit;
     use crate::command::Caller;
     use crate::command::{
@@ -113,7 +125,7 @@ mod tests {
     };
     use crate::money::Micros;
     use crate::product::OfferKey;
-    use crate::sealed::{KeyHandle, KeyOwner, SealedValue, TAG_LEN};
+    use crate::sealed::{KeyHandle, SealedValue, TAG_LEN};
     use crate::state::{Lost, WriteOff};
     use crate::time::Time;
 
@@ -208,7 +220,7 @@ mod tests {
     fn every_index_is_held_against_its_table() {
         let sound = state();
         audit(&sound).expect("what the engine keeps is sound");
-        let changes: [(&str, Change); 15] = [
+        let changes: [(&str, Change); 17] = [
             ("a name", |state| state.account_names.pop_first().is_some()),
             ("a key's hash", |state| state.key_hashes.insert([9; 32])),
             ("a variant", |state| state.variant_ids.pop_first().is_some()),
@@ -231,6 +243,11 @@ mod tests {
             }),
             ("an age", |state| state.seen_ages.insert((Time(1), OWN, Token(10_001)))),
             ("an end upstream", |state| state.ended_upstream.insert(OrderId(9))),
+            ("a use of a load", |state| state.loads.begin_uses(LoadId(1), 1)),
+            ("a load's key", |state| {
+                state.loads.remove_key(LOAD);
+                true
+            }),
             ("a payment", |state| state.payments.pop_first().is_some()),
             ("a rail's name", |state| state.rail_ids.pop_first().is_some()),
         ];

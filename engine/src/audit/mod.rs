@@ -262,6 +262,7 @@ pub fn state_hash(state: &State) -> [u8; 32] {
 fn hash_rows(state: &State, hasher: &mut Canonical) {
     state.seal_keys.iter().for_each(|key| ("sealing key", key).hash(hasher));
     state.loads.iter().for_each(|load| ("load", load).hash(hasher));
+    state.loads.keys().for_each(|key| ("load's key", key).hash(hasher));
     state.closed_day.iter().for_each(|closed| ("closed day", closed).hash(hasher));
     state.addresses.iter().for_each(|row| ("addresses", row).hash(hasher));
 }

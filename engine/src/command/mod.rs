@@ -27,11 +27,12 @@ pub use order::{
     PlaceOrder, RecoverLoss, Timings,
 };
 pub use reply::{Effect, Listed, Placed, Reply};
-pub use seal_key::{DestroySealKey, MakeSealKey, Retoken};
+pub use seal_key::{DestroySealKey, EndLoadKey, MakeSealKey, Retoken};
 pub use upstream::{EndByProvider, EndUpstream, Expire, FindOrphan, NamePurchase, SettleOrphan};
 
 use crate::group::{Idempotency, KeyUse};
 use crate::ids::{AccountId, AddressNumber, CallbackId, KeyId, ProviderId, VariantId};
+use crate::sealed::KeyHandle;
 
 /// A command that states the type of its answer.
 pub trait Request: Into<Command> {
@@ -116,6 +117,7 @@ commands! {
     SettleCallback => Effect,
     MakeSealKey => Effect,
     DestroySealKey => Effect,
+    EndLoadKey => Option<KeyHandle>,
     Retoken => u32,
 }
 

@@ -4,6 +4,7 @@ use crate::group::Made;
 use crate::ids::{
     AccountId, AddressNumber, CallbackId, KeyId, OfferId, OrderId, ProviderId, VariantId,
 };
+use crate::sealed::KeyHandle;
 
 /// Offers that were listed; their ids are dense.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +84,8 @@ replies! {
     Effect(Effect),
     /// The callback kept or known.
     Callback(CallbackId),
+    /// The sealing key that was destroyed, if one was.
+    KeyEnded(Option<KeyHandle>),
 }
 
 impl Reply {

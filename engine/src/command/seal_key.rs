@@ -2,6 +2,7 @@
 
 use crate::event::{DestroyReason, OrderToken, Renamed};
 use crate::sealed::{KeyHandle, KeyOwner};
+use crate::time::Time;
 
 /// Says that a key was made, which is durable: before anything is sealed under it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +20,16 @@ pub struct DestroySealKey {
     pub handle: KeyHandle,
     /// Why.
     pub why: DestroyReason,
+}
+
+/// Ends the key of loads of own stock that has been over for the longest time: none of the numbers under
+/// it is in stock, at rest, or of an order in memory. Answered with the key, whose file is destroyed once
+/// this is durable; with `None` if none is over for long enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EndLoadKey {
+    /// The last order on its numbers ended before this moment; of a key that never had any, it was made
+    /// before.
+    pub before: Time,
 }
 
 /// Puts new tokens in place of old ones, where the state has these; at least one is named. Answered with

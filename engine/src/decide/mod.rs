@@ -27,7 +27,7 @@ use crate::state::State;
 use crate::time::Time;
 
 /// The version of the rules: one more with each change of what commands are decided to.
-pub const RULES: u32 = 6;
+pub const RULES: u32 = 7;
 
 /// Decides a command at `at`: pushes its events and answers, or refuses.
 ///
@@ -87,6 +87,7 @@ pub fn decide(
         }
         Command::MakeSealKey(key) => reply(key, seal_key::make(state, key, events)),
         Command::DestroySealKey(key) => reply(key, seal_key::destroy(state, key, events)),
+        Command::EndLoadKey(end) => reply(end, Ok(seal_key::end_load(state, end, events))),
         Command::Retoken(new) => reply(new, seal_key::retoken(state, new, events)),
         Command::Pulse(pulse) => reply(pulse, pulse::pulse(state, policy, at, pulse, events)),
     }

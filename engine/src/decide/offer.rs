@@ -2,6 +2,7 @@
 
 use super::check::{bounded, counted, next_id, sealed_under};
 use super::rest;
+use crate::activation::StockNumber;
 use crate::command::{ListOffers, Listed, LoadStock, NameVariant, RegisterProvider};
 use crate::event::{Event, LoadedNumber, OfferEvent, ProviderKind};
 use crate::grid::PROVIDERS_MAX;
@@ -11,7 +12,7 @@ use crate::money::{COST_MAX, Micros};
 use crate::policy::Policy;
 use crate::product::Variant;
 use crate::reject::Reject;
-use crate::sealed::{KeyOwner, Purpose};
+use crate::sealed::{KeyHandle, KeyOwner, Purpose};
 use crate::state::State;
 use crate::time::Time;
 use crate::under_keys::UnderKeys;
@@ -116,11 +117,15 @@ pub fn check_load(cost: Micros, price: Micros, numbers: &[Token]) -> Result<(), 
     twice.map_or(Ok(()), |index| Err(Reject::DuplicateNumber(index as u32)))
 }
 
-/// Each number is under a key of a load of this offer, which lives.
+/// All numbers are under one key of loads of this offer, which lives.
 fn check_sealed(state: &State, offer: OfferId, numbers: &[LoadedNumber]) -> Result<(), Reject> {
+    let key = numbers.first().map(|number| number.sealed.handle);
     for LoadedNumber { token: _, sealed } in numbers {
         if !sealed.fits(Purpose::Number) {
             return Err(Reject::OutOfBounds("numbers"));
+        }
+        if Some(sealed.handle) != key {
+            return Err(Reject::UnknownSealKey);
         }
         sealed_under(state, sealed, |owner| owner == KeyOwner::Load(offer))?;
     }
@@ -183,4 +188,20 @@ pub(super) fn load_stock(
         }
     }
     Ok(tokens.len() as u32)
+}
+
+/// The loads under a key that are for sale, taken back.
+pub(super) fn taken_back(
+    state: &State,
+    key: KeyHandle,
+) -> impl Iterator<Item = OfferEvent> + use<'_> {
+    let loads = state.loads.under(key).iter().filter(|load| state.loads.is_for_sale(**load));
+    loads.filter_map(move |&load| {
+        let is_its = |number: &&StockNumber| number.load == load;
+        let Some(KeyOwner::Load(offer)) = state.seal_keys().owner(key) else { return None };
+        let in_stock = state.pools.get(offer).map_or(0, |it| it.next.iter().filter(is_its).count());
+        let resting = state.quarantine.iter().map(|resting| &resting.number).filter(is_its).count();
+        let (in_stock, resting) = (in_stock as u32, resting as u32);
+        Some(OfferEvent::StockTakenBack { load, offer, in_stock, resting })
+    })
 }

@@ -31,7 +31,10 @@ pub(super) fn after(
     if until <= at {
         return;
     }
-    events.push(Event::Order(OrderEvent::NumberQuarantined { order: order.reference(), until }));
+    if assignment.stock().is_some_and(|number| state.loads.is_for_sale(number.load)) {
+        let order = order.reference();
+        events.push(Event::Order(OrderEvent::NumberQuarantined { order, until }));
+    }
     for offer in state.offers_with(number) {
         let rested = state.resting.get(&(number, offer)).map(|(until, _)| *until);
         let waits_longer = rested.is_some_and(|rested| rested >= until);

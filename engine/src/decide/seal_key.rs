@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::check::counted;
-use crate::command::{DestroySealKey, Effect, MakeSealKey, Retoken};
-use crate::event::{Event, OrderToken, Renamed, SealKeyEvent};
+use super::offer;
+use crate::command::{DestroySealKey, Effect, EndLoadKey, MakeSealKey, Retoken};
+use crate::event::{DestroyReason, Event, OrderToken, Renamed, SealKeyEvent};
 use crate::ids::{OrderId, ProviderId, Token};
 use crate::limits::SEAL_KEYS_MAX;
 use crate::reject::Reject;
-use crate::sealed::KeyOwner;
+use crate::sealed::{KeyHandle, KeyOwner};
 use crate::state::State;
 
 /// An account or an order need not be there: its own name may be sealed under the key.
@@ -44,8 +45,28 @@ pub(super) fn destroy(
     if state.seal_keys().newest_lookup() == Some((owner, handle)) {
         return Err(Reject::OutOfOrder("the newest key of tokens is destroyed after the next"));
     }
+    if state.loads.is_used(handle) {
+        // What is lost cannot be kept: no buyer could be told the numbers.
+        if why != DestroyReason::Lost {
+            let rule = "a load's key is destroyed once none of its numbers is used";
+            return Err(Reject::OutOfOrder(rule));
+        }
+        events.extend(offer::taken_back(state, handle).map(Event::Offer));
+    }
     events.push(Event::SealKey(SealKeyEvent::KeyDestroyed { handle, why }));
     Ok(Effect::Done)
+}
+
+/// Gives the key that ends, if one does.
+pub(super) fn end_load(
+    state: &State,
+    &EndLoadKey { before }: &EndLoadKey,
+    events: &mut Vec<Event>,
+) -> Option<KeyHandle> {
+    let handle = state.loads.over_before(before)?;
+    let why = DestroyReason::Retention;
+    events.push(Event::SealKey(SealKeyEvent::KeyDestroyed { handle, why }));
+    Some(handle)
 }
 
 /// Those that the state does not know are left out, and those whose new token is another number's. These

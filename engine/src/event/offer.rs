@@ -91,6 +91,18 @@ pub enum OfferEvent {
         /// Until when it rests.
         until: Time,
     },
+    /// A load is for sale no more: its numbers leave stock and rest, and that of an open order does not
+    /// come back after a refund.
+    StockTakenBack {
+        /// Which.
+        load: LoadId,
+        /// Of which offer.
+        offer: OfferId,
+        /// How many of its numbers were in stock.
+        in_stock: u32,
+        /// How many were at rest.
+        resting: u32,
+    },
 }
 
 impl OfferEvent {
@@ -105,7 +117,8 @@ impl OfferEvent {
             Self::ProviderRegistered { .. }
             | Self::VariantNamed { .. }
             | Self::NumberReleased { .. }
-            | Self::NumberHeldBack { .. } => Bulk::NONE,
+            | Self::NumberHeldBack { .. }
+            | Self::StockTakenBack { .. } => Bulk::NONE,
         }
     }
 
@@ -119,6 +132,7 @@ impl OfferEvent {
             Self::StockLoaded { .. } => "StockLoaded",
             Self::NumberReleased { .. } => "NumberReleased",
             Self::NumberHeldBack { .. } => "NumberHeldBack",
+            Self::StockTakenBack { .. } => "StockTakenBack",
         }
     }
 }

@@ -46,6 +46,7 @@ pub enum SealKeyEvent {
         owner: KeyOwner,
     },
     /// A key is destroyed: its file goes after this event, and what is sealed under it is forgotten.
+    /// The loads under it were taken back, or none of their numbers was used.
     KeyDestroyed {
         /// Which.
         handle: KeyHandle,

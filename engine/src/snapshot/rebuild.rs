@@ -16,9 +16,11 @@ use crate::ids::{
     Token, VariantId,
 };
 use crate::limits::SEEN_MAX;
+use crate::loads::LoadPlace;
 use crate::money::Micros;
 use crate::order::Order;
 use crate::replies::{ShortReply, StoredReplies, StoredReply};
+use crate::sealed::KeyOwner;
 use crate::state::{
     Counters, GivenUp, Key, Lost, NamedPurchase, Offer, Orphan, Paid, PaidTo, Quarantined, Seen,
     State, StockTerms, WriteOff,
@@ -57,7 +59,7 @@ fn dense(what: &str, id: u32, before: &mut u32) -> Result<(), String> {
 pub(super) struct Rebuilt {
     state: State,
     books: BTreeMap<Book, Micros>,
-    /// The last ids seen; `seq`, `message` and `load` are not rows.
+    /// The last ids seen; `seq` and `message` are not rows.
     seen: Counters,
 }
 
@@ -100,7 +102,11 @@ impl Rebuilt {
                 state.variants.insert(id, parts);
             }
             Row::Offer(offer) => self.insert_offer(offer)?,
-            Row::Load(id, at) => self.insert_load(id, at)?,
+            Row::LoadKey(handle, last) => {
+                let is_new = state.loads.insert_key(handle, last);
+                check(is_new, || format!("the key {handle} of a load comes twice"))?;
+            }
+            Row::Load(id, place) => self.insert_load(id, place)?,
             Row::Pool(id, terms, numbers) => self.insert_pool(id, terms, numbers)?,
             Row::Order(order) => self.insert_order(*order)?,
             Row::GivenUp(given_up) => self.insert_given_up(given_up)?,
@@ -212,8 +218,10 @@ impl Rebuilt {
     ) -> Result<(), String> {
         let own = self.state.offer(id).map(|offer| self.state.providers[offer.provider].kind);
         check(own == Some(ProviderKind::Own), || format!("the pool of offer {id} has no offer"))?;
-        let loaded = numbers.iter().all(|number| number.load <= self.seen.load);
-        check(loaded, || format!("the pool of offer {id} has a number of no load"))?;
+        let is_loaded = |number: &StockNumber| self.state.loads.is_for_sale(number.load);
+        check(numbers.iter().all(is_loaded), || {
+            format!("the pool of offer {id} has a number of no load")
+        })?;
         let first_held = self.state.held.len();
         self.state.held.extend(numbers.iter().map(|number| (number.token, id)));
         let is_new = self.state.held.len() == first_held + numbers.len();
@@ -226,12 +234,13 @@ impl Rebuilt {
         check(is_new, || format!("the pool of offer {id} has a number twice"))
     }
 
-    fn insert_load(&mut self, id: LoadId, at: Seq) -> Result<(), String> {
-        dense("load", id.0, &mut self.seen.load.0)?;
-        let fits = at > Seq(0) && at <= self.state.counters.seq;
-        check(fits, || format!("load {id} is beyond the counters"))?;
-        self.state.loads.insert(id, at);
-        Ok(())
+    fn insert_load(&mut self, id: LoadId, place: LoadPlace) -> Result<(), String> {
+        let Counters { load: last, seq, .. } = self.state.counters;
+        let fits = self.seen.load < id && id <= last && place.at > Seq(0) && place.at <= seq;
+        check(fits, || format!("load {id} is out of place, or beyond the counters"))?;
+        self.seen.load = id;
+        let is_new = self.state.loads.insert(id, place);
+        check(is_new, || format!("load {id} is under a key that is unknown"))
     }
 
     fn insert_order(&mut self, order: Order) -> Result<(), String> {
@@ -290,6 +299,8 @@ impl Rebuilt {
         })?;
         let is_new = state.held.insert((resting.number.token, id));
         check(is_new, || format!("a number at rest of offer {id} is held already"))?;
+        let is_loaded = state.loads.is_for_sale(resting.number.load);
+        check(is_loaded, || format!("a number at rest of offer {id} is of no load"))?;
         check(state.pools.contains(id), || format!("a number at rest of offer {id} has no pool"))?;
         state.quarantine.insert(resting);
         state.resting.insert((resting.number.token, id), (resting.until, resting.number));
@@ -414,7 +425,8 @@ impl Rebuilt {
                 check(before.is_none(), || format!("order {id} has the purchase of another"))
             }
             ProviderKind::Own => {
-                let held = assignment.stock().is_some_and(|number| number.load <= self.seen.load);
+                let last = state.counters.load;
+                let held = assignment.stock().is_some_and(|number| number.load <= last);
                 check(held, || format!("order {id} has a number of no load"))?;
                 state.holders.insert(assignment.token, order.provider, id);
                 if order.closed_at.is_some() {
@@ -435,9 +447,9 @@ impl Rebuilt {
             let stands = state.books.get_mut(book);
             *stands.ok_or_else(|| format!("book {book:?} has no owner"))? = amount;
         }
-        let Counters { account, key, provider, variant, rail, load, .. } = state.counters;
-        let counted = (account, key, provider, variant, rail, load);
-        let rows = (seen.account, seen.key, seen.provider, seen.variant, seen.rail, seen.load);
+        let Counters { account, key, provider, variant, rail, .. } = state.counters;
+        let counted = (account, key, provider, variant, rail);
+        let rows = (seen.account, seen.key, seen.provider, seen.variant, seen.rail);
         check(counted == rows, || "the counters count rows that are not there".to_owned())?;
         for order in state.orders.values() {
             let complaint = state.money_complaint(order);
@@ -447,6 +459,15 @@ impl Rebuilt {
         }
         let closed = state.orders.values().filter_map(|order| Some((order.closed_at?, order.id)));
         state.closed.extend(closed);
+        for load in state.used_loads().collect::<Vec<_>>() {
+            state.loads.begin_uses(load, 1);
+        }
+        let of_loads =
+            state.seal_keys.iter().filter(|(_, owner)| matches!(owner, KeyOwner::Load(_)));
+        let keys = state.loads.keys().map(|(handle, _)| handle);
+        check(keys.eq(of_loads.map(|(handle, _)| handle)), || {
+            "the keys of loads are not those that live".to_owned()
+        })?;
         Ok(state)
     }
 }

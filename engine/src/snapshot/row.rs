@@ -6,9 +6,9 @@ use crate::book::Book;
 use crate::callback::Callback;
 use crate::event::{ClosedDay, Epoch, LedgerTerms, ProviderWord};
 use crate::ids::{
-    AccountId, CallbackId, KeyId, LoadId, OfferId, OrderId, ProviderId, RailId, Seq, Token,
-    VariantId,
+    AccountId, CallbackId, KeyId, LoadId, OfferId, OrderId, ProviderId, RailId, Token, VariantId,
 };
+use crate::loads::LoadPlace;
 use crate::money::Micros;
 use crate::order::Order;
 use crate::product::Variant;
@@ -18,6 +18,7 @@ use crate::state::{
     Account, Counters, GivenUp, Key, NamedPurchase, Offer, Orphan, Paid, Provider, Quarantined,
     Seen, StockTerms, WriteOff,
 };
+use crate::time::Time;
 
 /// One row of a state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,8 +49,10 @@ pub enum Row {
     Offer(Offer),
     /// Terms and numbers of own stock, next to be sold first; the next row of the offer goes on.
     Pool(OfferId, StockTerms, Vec<StockNumber>),
-    /// Where a load of own stock stands in the ledger.
-    Load(LoadId, Seq),
+    /// The key of loads of own stock, and since when it would be over; before these.
+    LoadKey(KeyHandle, Time),
+    /// Where a load of own stock stands in the ledger, and its key.
+    Load(LoadId, LoadPlace),
     /// An order in memory.
     Order(Box<Order>),
     /// What an idempotency key stands for.

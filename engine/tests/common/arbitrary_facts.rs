@@ -14,11 +14,11 @@ use nexnum_engine::money::Micros;
 use nexnum_engine::order::OrderNotes;
 use nexnum_engine::pricing::Margin;
 use nexnum_engine::product::{LineType, Variant};
-use nexnum_engine::sealed::{KeyHandle, Purpose, SealedValue};
+use nexnum_engine::sealed::{KeyHandle, KeyOwner, Purpose, SealedValue};
 use nexnum_engine::state::State;
 use nexnum_engine::under_keys::UnderKeys;
 
-use super::sealed::{DAY_KEY, loaded, sealed_under};
+use super::sealed::{DAY_KEY, load_key, loaded_under, sealed_under};
 use super::{Arbitrary, Rng};
 
 impl Arbitrary {
@@ -139,7 +139,9 @@ impl Arbitrary {
         };
         let (cost, price) = self.cost_and_price();
         let numbers: Vec<_> = (0..self.rng.below(4)).map(|_| self.number()).collect();
-        let mut numbers = loaded(offer, numbers);
+        let keys: Vec<_> = state.seal_keys().of(KeyOwner::Load(offer)).collect();
+        let key = if keys.is_empty() { load_key(offer) } else { self.rng.pick(&keys) };
+        let mut numbers = loaded_under(key, numbers);
         if let Some(number) = numbers.first_mut().filter(|_| self.rng.once_in(20)) {
             number.sealed = self.sealed(100);
         }

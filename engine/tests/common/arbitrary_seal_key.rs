@@ -1,21 +1,31 @@
 //! Arbitrary commands for the keys that values are sealed under, and for what is sealed of accounts.
 
-use nexnum_engine::command::{Command, DestroySealKey, MakeSealKey, NumberAddress};
+use nexnum_engine::command::{Command, DestroySealKey, EndLoadKey, MakeSealKey, NumberAddress};
 use nexnum_engine::event::{AccountName, DestroyReason};
 use nexnum_engine::ids::{AccountId, OfferId, OrderId, PersonId};
 use nexnum_engine::sealed::{KeyHandle, KeyOwner};
 use nexnum_engine::state::State;
+use nexnum_engine::time::Time;
 
 use super::Rng;
-use super::sealed::{self, sealed_under};
+use super::sealed::{self, load_key, sealed_under};
 
 /// A making or a destruction, of few handles and owners, or an address of a caller.
 pub(super) fn command(rng: &mut Rng, state: &State) -> Command {
     if rng.once_in(4) {
         return number_address(rng, state);
     }
-    let handle = KeyHandle(rng.below(12).into());
+    let mut handle = KeyHandle(rng.below(12).into());
+    if rng.once_in(4) {
+        let closed = state.orders().find_map(|order| order.closed_at).unwrap_or_default();
+        let before = rng.pick(&[closed, Time(closed.0 + 1), Time(u64::MAX)]);
+        return EndLoadKey { before }.into();
+    }
     if rng.once_in(3) {
+        // Those that numbers are loaded under, too.
+        if rng.once_in(4) {
+            handle = load_key(rng.pick(&[OfferId(1), OfferId(4)]));
+        }
         use DestroyReason as Why;
         let reasons = [Why::Retention, Why::Erasure, Why::Lost, Why::Unused];
         return Command::DestroySealKey(DestroySealKey { handle, why: rng.pick(&reasons) });
@@ -29,7 +39,7 @@ pub(super) fn command(rng: &mut Rng, state: &State) -> Command {
         3 => KeyOwner::Person(PersonId(which)),
         4 => KeyOwner::Rental(OrderId(which.into())),
         5 => KeyOwner::Lookup(which),
-        _ => KeyOwner::Load(OfferId(which)),
+        _ => KeyOwner::Load(rng.pick(&[OfferId(0), OfferId(1), OfferId(4)])),
     };
     Command::MakeSealKey(MakeSealKey { handle, owner })
 }

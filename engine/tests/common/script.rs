@@ -230,6 +230,7 @@ impl Scene {
             Ok(Reply::Placed(Placed::Replayed(id))) => format!("R{id} again"),
             Ok(Reply::Changed(count)) => format!("{count} changed"),
             Ok(Reply::Callback(id)) => format!("C{id}"),
+            Ok(Reply::KeyEnded(_)) => unreachable!("no word of a script ends keys"),
             Ok(Reply::Effect(Effect::Done)) => "ok".to_owned(),
             Ok(Reply::Effect(Effect::Unchanged)) => "unchanged".to_owned(),
         }

@@ -131,7 +131,8 @@ impl Directory {
             }
             OfferEvent::StockLoaded { .. }
             | OfferEvent::NumberReleased { .. }
-            | OfferEvent::NumberHeldBack { .. } => {}
+            | OfferEvent::NumberHeldBack { .. }
+            | OfferEvent::StockTakenBack { .. } => {}
         }
     }
 

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use nexnum_engine::activation::NumberPlace;
-use nexnum_engine::event::{OrderToken, Renamed};
+use nexnum_engine::event::{LoadedNumber, OrderToken, Renamed};
 use nexnum_engine::holders::NumberHolders;
 use nexnum_engine::ids::{LoadId, OrderId, ProviderId, Seq, Token};
+use nexnum_engine::loads::LoadPlace;
 use nexnum_engine::order::Order;
 use nexnum_engine::under_keys::UnderKeys;
 
@@ -36,7 +37,13 @@ impl ReadModel {
         orders
     }
 
-    /// All loads of own stock, by id.
+    /// Shows a load that stands at `at`.
+    pub(super) fn show_load(&self, load: LoadId, at: Seq, numbers: &[LoadedNumber]) {
+        let key = numbers.first().expect("a load has numbers").sealed.handle;
+        self.loads.pin().insert(load, LoadPlace { at, key, for_sale: true });
+    }
+
+    /// The loads of own stock whose keys live, by id.
     #[must_use]
     pub fn load_ids(&self) -> Vec<LoadId> {
         let mut ids: Vec<_> = self.loads.pin().keys().copied().collect();
@@ -54,10 +61,10 @@ impl ReadModel {
         self.orders.pin().values().filter(is_given).cloned().collect()
     }
 
-    /// Where a load of own stock stands in the ledger.
+    /// Where a load of own stock stands in the ledger; `None` once its key is destroyed.
     #[must_use]
     pub fn load_at(&self, load: LoadId) -> Option<Seq> {
-        self.loads.pin().get(&load).copied()
+        self.loads.pin().get(&load).map(|load| load.at)
     }
 
     /// Gives numbers their new tokens, those of orders too: one may leave memory in the same change.

@@ -31,6 +31,7 @@ use nexnum_engine::event::{
 use nexnum_engine::group::{Made, Recorded};
 use nexnum_engine::holders::NumberHolders;
 use nexnum_engine::ids::{AccountId, KeyId, LoadId, Number, OrderId, OrderNumber, ProviderId, Seq};
+use nexnum_engine::loads::LoadPlace;
 use nexnum_engine::order::Order;
 use nexnum_engine::replies::{AskedKey, KeyUseRefusal};
 use nexnum_engine::sealed::KeyOwner;
@@ -127,8 +128,8 @@ pub struct ReadModel {
     lost_callbacks: LostCallbacks,
     /// Numbers of open orders that were looked at, in clear.
     opened: HashMap<OrderId, Number>,
-    /// Where loads of own stock stand in the ledger.
-    loads: HashMap<LoadId, Seq>,
+    /// Loads of own stock whose keys live.
+    loads: HashMap<LoadId, LoadPlace>,
     bells: Box<[Notify]>,
 }
 
@@ -157,7 +158,7 @@ impl ReadModel {
             addresses: Mutex::new(state.addresses().clone()),
             lost_callbacks: LostCallbacks::from_callbacks(state.callbacks()),
             opened: HashMap::new(),
-            loads: state.loads().collect(),
+            loads: state.loads().iter().collect(),
             bells: (0..BELLS).map(|_| Notify::new()).collect(),
         };
         for (id, account) in state.accounts() {
@@ -205,8 +206,11 @@ impl ReadModel {
                 self.retire(*orders_before);
             }
             Event::Callback(event) => self.show_callback(head.at, event),
-            Event::Offer(OfferEvent::StockLoaded { load, .. }) => {
-                self.loads.pin().insert(*load, seq);
+            Event::Offer(OfferEvent::StockLoaded { load, numbers, .. }) => {
+                self.show_load(*load, seq, numbers);
+            }
+            Event::SealKey(SealKeyEvent::KeyDestroyed { handle, why: _ }) => {
+                self.loads.pin().retain(|_, load| load.key != *handle);
             }
             Event::SealKey(SealKeyEvent::KeyMade { owner: KeyOwner::Lookup(_), .. }) => {
                 self.forget_addresses();

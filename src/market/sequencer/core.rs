@@ -230,7 +230,8 @@ fn settle(reply: Reply, claim: Option<Claim>) -> Option<Claim> {
         | Reply::Listed(_)
         | Reply::Changed(_)
         | Reply::Effect(_)
-        | Reply::Callback(_) => None,
+        | Reply::Callback(_)
+        | Reply::KeyEnded(_) => None,
     }
 }
 

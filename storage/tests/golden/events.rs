@@ -205,6 +205,10 @@ fn of_offers() -> Vec<(&'static str, OfferEvent)> {
             "NumberHeldBack Rested",
             OfferEvent::NumberHeldBack { offer, number: TOKEN, rested: Some(Time(1)), until: NOW },
         ),
+        (
+            "StockTakenBack",
+            OfferEvent::StockTakenBack { load: LoadId(3), offer, in_stock: 300, resting: 2 },
+        ),
     ]
 }
 

@@ -17,6 +17,7 @@ use nexnum_engine::ids::{
     AccountId, AddressNumber, CallbackId, CountryId, KeyId, LoadId, MessageId, OfferId, OrderId,
     OrderNumber, Product, ProviderId, RailId, Seq, ServiceId, SourceId, Token, VariantId,
 };
+use nexnum_engine::loads::LoadPlace;
 use nexnum_engine::money::Micros;
 use nexnum_engine::order::{Held, Order, OrderNotes, OrderRef, OrderStatus, Outlay};
 use nexnum_engine::product::{LineType, Variant};
@@ -156,6 +157,16 @@ fn replies() -> [(String, Row); 2] {
 }
 
 /// Every variant of a row.
+fn stock() -> [(String, Row); 3] {
+    let (terms, key) = (StockTerms { cost: Micros(1), price: Micros(2) }, KeyHandle(DIGEST));
+    let place = LoadPlace { at: Seq(300), key, for_sale: true };
+    [
+        ("LoadKey".to_owned(), Row::LoadKey(key, NOW)),
+        ("Load".to_owned(), Row::Load(LoadId(3), place)),
+        ("Pool".to_owned(), Row::Pool(OfferId(7), terms, vec![STOCK])),
+    ]
+}
+
 pub(crate) fn rows() -> Vec<(String, Row)> {
     let counters = Counters {
         seq: Seq(u64::MAX),
@@ -188,7 +199,6 @@ pub(crate) fn rows() -> Vec<(String, Row)> {
         line: Some(LineType::Mobile),
         area: Some("jakarta".into()),
     };
-    let terms = StockTerms { cost: Micros(1), price: Micros(2) };
     let mut rows = vec![
         ("Counters".to_owned(), Row::Counters(counters)),
         ("Account".to_owned(), Row::Account(ACCOUNT, account())),
@@ -196,9 +206,8 @@ pub(crate) fn rows() -> Vec<(String, Row)> {
         ("Provider".to_owned(), Row::Provider(ProviderId(2), provider)),
         ("Variant".to_owned(), Row::Variant(VariantId(4), parts)),
         ("Offer".to_owned(), Row::Offer(offer)),
-        ("Load".to_owned(), Row::Load(LoadId(3), Seq(300))),
-        ("Pool".to_owned(), Row::Pool(OfferId(7), terms, vec![STOCK])),
     ];
+    rows.extend(stock());
     rows.extend(replies());
     rows.extend(of_money());
     let states = nexnum_engine::activation::STATES;

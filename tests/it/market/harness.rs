@@ -136,7 +136,7 @@ impl Market {
     pub(crate) async fn with_clock(shown: &SetClock) -> Self {
         let folder = Arc::new(TempDir::new().unwrap());
         let admin_key = folder::init(&folder.path().join("market")).unwrap().admin_key;
-        Self::start_by(shown, folder, admin_key.reveal()).await
+        Self::start_by(shown, folder, admin_key.reveal(), config).await
     }
 
     /// The same machine after a clean stop.
@@ -148,10 +148,26 @@ impl Market {
     pub(crate) async fn restart_after(self, shown: &SetClock, change: impl FnOnce(&Path)) -> Self {
         self.running.stop().await.unwrap();
         change(&self.folder.path().join("market"));
-        Self::start_by(shown, self.folder, &self.admin.key).await
+        Self::start_by(shown, self.folder, &self.admin.key, config).await
     }
 
-    async fn start_by(shown: &SetClock, folder: Arc<TempDir>, admin_key: &str) -> Self {
+    /// As [`Market::restart_with_clock`], where what is so many days old is forgotten.
+    pub(crate) async fn restart_with_retention(self, shown: &SetClock, days: u32) -> Self {
+        self.running.stop().await.unwrap();
+        let config = |dir: &Path| {
+            let mut config = config(dir);
+            config.retention.messages_days = Some(days.try_into().unwrap());
+            config
+        };
+        Self::start_by(shown, self.folder, &self.admin.key, config).await
+    }
+
+    async fn start_by(
+        shown: &SetClock,
+        folder: Arc<TempDir>,
+        admin_key: &str,
+        config: impl Fn(&Path) -> Config,
+    ) -> Self {
         let config = config(&folder.path().join("market"));
         let mut opened = folder::open(&config.data_dir, |_| {}).unwrap();
         let source = Box::new(shown.clone());

@@ -10,6 +10,7 @@ mod described;
 mod description;
 mod harness;
 mod idempotency;
+mod load_keys;
 mod messages;
 mod operations;
 mod origin;

@@ -61,8 +61,10 @@ pub struct Model {
     policy: Policy,
     /// Numbers at rest: until when, of which offer.
     resting: Vec<(Time, OfferId, StockNumber)>,
-    /// How many loads of own stock there were.
-    loads: u32,
+    /// The key of each load of own stock, while it lives.
+    loads: Vec<Option<KeyHandle>>,
+    /// When each key that lives was made.
+    made: Vec<(KeyHandle, Time)>,
     /// Each callback's key, with how it stands.
     callbacks: Vec<(u128, callbacks::Standing)>,
     callbacks_dropped: u64,
@@ -327,8 +329,9 @@ impl Model {
             Command::EndByProvider(ended) => self.end_by_provider(now, ended),
             Command::Expire(Expire { order }) => self.expire(now, *order),
             Command::NumberAddress(new) => self.number_address(new),
-            Command::MakeSealKey(key) => self.make_seal_key(key),
+            Command::MakeSealKey(key) => self.make_seal_key(now, key),
             Command::DestroySealKey(key) => self.destroy_seal_key(*key),
+            Command::EndLoadKey(end) => Ok(self.end_load_key(end.before)),
             Command::Retoken(new) => self.retoken(new),
             Command::Pulse(pulse) => Ok(self.pulse(now, *pulse)),
         }

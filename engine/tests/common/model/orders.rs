@@ -277,8 +277,10 @@ impl Model {
         let (true, true, Some(number)) = (refunded, own, number) else { return };
         let elsewhere = self.rests_until(number.token).unwrap_or(now);
         let until = now.plus_ms(self.policy.quarantine_ms).max(elsewhere);
+        // One whose load's key was lost does not come back.
+        let is_back = self.loads[number.load.0 as usize - 1].is_some();
         if until == now {
-            self.offers[offer.0 as usize - 1].pool.push(number);
+            self.offers[offer.0 as usize - 1].pool.extend(is_back.then_some(number));
             return;
         }
         // It rests for all offers that have it, and not shorter for one than for another.
@@ -291,7 +293,7 @@ impl Model {
         for rests in self.resting.iter_mut().filter(|rests| rests.2.token == number.token) {
             rests.0 = rests.0.max(until);
         }
-        self.resting.push((until, offer, number));
+        self.resting.extend(is_back.then_some((until, offer, number)));
     }
 
     /// The purchase of a written-off attempt went back.

@@ -1,16 +1,18 @@
 //! The keys that values are sealed under, as a list of those that live.
 
+use nexnum_engine::activation::StockNumber;
 use nexnum_engine::command::{DestroySealKey, Effect, MakeSealKey, Reply, Retoken};
-use nexnum_engine::event::{OrderToken, Renamed};
-use nexnum_engine::ids::Token;
+use nexnum_engine::event::{DestroyReason, OrderToken, Renamed};
+use nexnum_engine::ids::{LoadId, Token};
 use nexnum_engine::limits::ROWS_MAX;
 use nexnum_engine::sealed::{KeyHandle, KeyOwner, SealedValue};
 use nexnum_engine::state::State;
+use nexnum_engine::time::Time;
 
 use super::{Answer, Model, Order, need, same};
 
 impl Model {
-    pub(super) fn make_seal_key(&mut self, key: &MakeSealKey) -> Answer {
+    pub(super) fn make_seal_key(&mut self, now: Time, key: &MakeSealKey) -> Answer {
         let made = (key.handle, key.owner);
         if self.seal_keys.contains(&made) {
             return Ok(Reply::Effect(Effect::Unchanged));
@@ -20,6 +22,7 @@ impl Model {
         };
         need(!self.seal_keys.iter().any(taken), "out_of_order")?;
         self.seal_keys.push(made);
+        self.made.push((key.handle, now));
         if let KeyOwner::Lookup(_) = key.owner {
             self.forget_addresses();
         }
@@ -31,10 +34,57 @@ impl Model {
             self.seal_keys.iter().filter(|(_, owner)| matches!(owner, KeyOwner::Lookup(_)));
         let newest = lookups.max_by_key(|(_, owner)| *owner);
         need(newest.is_none_or(|(handle, _)| *handle != key.handle), "out_of_order")?;
-        let before = self.seal_keys.len();
-        self.seal_keys.retain(|(handle, _)| *handle != key.handle);
-        let destroyed = self.seal_keys.len() < before;
-        Ok(Reply::Effect(if destroyed { Effect::Done } else { Effect::Unchanged }))
+        let lives = self.seal_keys.iter().any(|(handle, _)| *handle == key.handle);
+        need(
+            !lives || key.why == DestroyReason::Lost || !self.is_used(key.handle),
+            "out_of_order",
+        )?;
+        self.end_key(key.handle);
+        Ok(Reply::Effect(if lives { Effect::Done } else { Effect::Unchanged }))
+    }
+
+    /// Of the keys of loads whose numbers nothing uses, that which has been so for the longest time.
+    pub(super) fn end_load_key(&mut self, before: Time) -> Reply {
+        let of_loads =
+            self.seal_keys.iter().filter(|(_, owner)| matches!(owner, KeyOwner::Load(_)));
+        let over = of_loads.filter(|(handle, _)| !self.is_used(*handle));
+        let over = over.map(|(handle, _)| (self.last_use(*handle), *handle)).min();
+        let over = over.filter(|(since, _)| *since < before).map(|(_, handle)| handle);
+        over.into_iter().for_each(|handle| self.end_key(handle));
+        Reply::KeyEnded(over)
+    }
+
+    fn is_under(&self, load: LoadId, handle: KeyHandle) -> bool {
+        self.loads[load.0 as usize - 1] == Some(handle)
+    }
+
+    /// Whether a number under a key is in stock, at rest, or of an order in memory.
+    fn is_used(&self, handle: KeyHandle) -> bool {
+        let stock = self.offers.iter().flat_map(|offer| offer.pool.iter().copied());
+        let sold = self.orders.iter().filter(|order| !order.retired).filter_map(Order::stock);
+        let mut used = stock.chain(self.resting.iter().map(|it| it.2)).chain(sold);
+        used.any(|number| self.is_under(number.load, handle))
+    }
+
+    /// When the key was made, or the last order on a number under it ended that is not in memory.
+    fn last_use(&self, handle: KeyHandle) -> Time {
+        let made = self.made.iter().filter(|(known, _)| *known == handle).map(|(_, at)| *at);
+        let retired = self.orders.iter().filter(|order| order.retired);
+        let ends = retired.filter(|it| it.stock().is_some_and(|it| self.is_under(it.load, handle)));
+        made.chain(ends.filter_map(|order| order.closed_at)).max().expect("it was made")
+    }
+
+    /// With its loads' numbers, where they are for sale or will be.
+    fn end_key(&mut self, handle: KeyHandle) {
+        self.seal_keys.retain(|(known, _)| *known != handle);
+        self.made.retain(|(known, _)| *known != handle);
+        for load in self.loads.iter_mut().filter(|load| **load == Some(handle)) {
+            *load = None;
+        }
+        let loads = &self.loads;
+        let is_here = |number: &StockNumber| loads[number.load.0 as usize - 1].is_some();
+        self.offers.iter_mut().for_each(|offer| offer.pool.retain(is_here));
+        self.resting.retain(|(.., number)| is_here(number));
     }
 
     /// Whether a number of own stock has this token: in stock, at rest, of an order in memory, or of one
@@ -109,6 +159,10 @@ impl Model {
     pub(super) fn compare_seal_keys(&self, state: &State) -> Result<(), String> {
         let mut expected = self.seal_keys.clone();
         expected.sort();
+        let loads = (1..).map(LoadId).zip(&self.loads);
+        let loads: Vec<_> = loads.filter_map(|(id, key)| Some((id, (*key)?))).collect();
+        let known = state.loads().iter().map(|(id, place)| (id, place.key)).collect();
+        same("loads whose keys live", known, loads)?;
         same("sealing keys", state.seal_keys().iter().collect(), expected)?;
         for (handle, owner) in &self.seal_keys {
             let found = state.seal_keys().of(*owner).any(|key| key == *handle);

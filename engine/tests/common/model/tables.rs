@@ -205,6 +205,7 @@ impl Model {
         need(distinct.len() == tokens.len(), "duplicate_number")?;
         for LoadedNumber { token: _, sealed } in numbers {
             need(sealed.clear_len() <= 100, "invalid_field")?;
+            need(sealed.handle == numbers[0].sealed.handle, "unknown_sealing_key")?;
             let key = (sealed.handle, KeyOwner::Load(id));
             need(self.seal_keys.contains(&key), "unknown_sealing_key")?;
         }
@@ -229,7 +230,8 @@ impl Model {
         let offer = &mut self.offers[id.0 as usize - 1];
         (offer.cost, offer.price) = (cost.0, price.0);
         let (provider, service) = (offer.provider, offer.key.product.service);
-        self.loads += 1;
+        self.loads.push(Some(numbers[0].sealed.handle));
+        let load = LoadId(self.loads.len() as u32);
         for (index, number) in (0..).zip(&tokens) {
             let sold = self.orders.iter().filter(|order| {
                 let same = (order.terms.provider, order.asked.product.service);
@@ -237,7 +239,7 @@ impl Model {
             });
             let ends = sold.filter_map(|order| order.closed_at);
             let rests = ends.map(|end| end.plus_ms(self.policy.quarantine_ms)).max();
-            let held = StockNumber { token: *number, load: LoadId(self.loads), index };
+            let held = StockNumber { token: *number, load, index };
             match rests.max(self.rests_until(*number)).filter(|until| *until > now) {
                 Some(until) => self.resting.push((until, id, held)),
                 None => self.offers[id.0 as usize - 1].pool.push(held),
