@@ -8,9 +8,8 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use nexnum_engine::event::{Event, LoadedNumber, OfferEvent, SealKeyEvent};
+use nexnum_engine::event::{Event, LoadedNumber, OfferEvent};
 use nexnum_engine::ids::LoadId;
-use nexnum_engine::sealed::KeyHandle;
 use papaya::HashMap;
 use parking_lot::Mutex;
 
@@ -52,27 +51,9 @@ impl HeldLoads {
     /// Keeps the loads of a change: what is loaded is sold soon.
     pub(super) fn publish(&self, change: &Change) {
         for event in change.events() {
-            match event {
-                Event::Offer(OfferEvent::StockLoaded { load, numbers, .. }) => {
-                    self.keep(*load, numbers[..].into());
-                }
-                Event::SealKey(SealKeyEvent::KeyDestroyed { handle, why: _ }) => {
-                    self.drop_under(*handle);
-                }
-                _ => {}
+            if let Event::Offer(OfferEvent::StockLoaded { load, numbers, .. }) = event {
+                self.keep(*load, numbers[..].into());
             }
-        }
-    }
-
-    /// Lets the loads under a key go: what is under it opens no more.
-    fn drop_under(&self, key: KeyHandle) {
-        let (mut count, held) = (self.numbers.lock(), self.held.pin());
-        let is_under =
-            |load: &Held| load.numbers.first().is_some_and(|number| number.sealed.handle == key);
-        let gone: Vec<_> =
-            held.iter().filter(|(_, load)| is_under(load)).map(|(id, _)| *id).collect();
-        for id in gone {
-            *count -= held.remove(&id).map_or(0, |load| load.numbers.len());
         }
     }
 
@@ -124,7 +105,7 @@ mod tests {
     use super::*;
 
     use nexnum_engine::ids::Token;
-    use nexnum_engine::sealed::SealedValue;
+    use nexnum_engine::sealed::{KeyHandle, SealedValue};
 
     fn load(len: u64) -> Load {
         let sealed = SealedValue {

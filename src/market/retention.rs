@@ -78,24 +78,19 @@ impl Market {
         failed
     }
 
-    /// Destroys the keys of the loads of own stock whose numbers are all sold, and whose last order ended
-    /// before a day; they are destroyed as those of days are.
+    /// Destroys the key of a load of own stock whose numbers are all sold, and whose last order ended
+    /// before a day, as those of days are destroyed. False if there is none.
     ///
     /// # Errors
-    /// [`SealingError`]: what is left is destroyed the next time, or by the next start.
-    pub async fn forget_loads_before(&self, first_kept: u32) -> Result<(), SealingError> {
+    /// [`SealingError`]: it is destroyed the next time, or its file by a later look at the files.
+    pub async fn forget_load_before(&self, first_kept: u32) -> Result<bool, SealingError> {
         let end = EndLoadKey { before: Time::of_day(first_kept) };
-        let mut failed = Ok(());
-        while let Some(handle) =
-            self.execute(Origin::SYSTEM, end).await.map_err(SealingError::Refused)?
-        {
-            self.metrics.load_forgotten();
-            tracing::info!(key = %handle, "the numbers of a load that is sold are forgotten");
-            if let Err(error) = self.sealing.destroy(handle).await {
-                failed = Err(error);
-            }
-        }
-        failed
+        let ended = self.execute(Origin::SYSTEM, end).await.map_err(SealingError::Refused)?;
+        let Some(handle) = ended else { return Ok(false) };
+        self.metrics.load_forgotten();
+        tracing::info!(key = %handle, "the numbers of a load that is sold are forgotten");
+        self.sealing.destroy(handle).await?;
+        Ok(true)
     }
 }
 

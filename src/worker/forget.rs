@@ -7,7 +7,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::pause::stopped_within;
+use crate::market::Market;
 use crate::market::retention::RetentionConfig;
+use crate::market::sealing::SealingError;
 use crate::order::Orders;
 use crate::supervisor::Beat;
 
@@ -29,7 +31,7 @@ pub(super) async fn run(
         }
         if let Some(first_kept) = retention.first_kept(market.clock.now()) {
             let days = market.forget_days_before(first_kept.min(market.first_needed())).await;
-            let loads = market.forget_loads_before(first_kept).await;
+            let loads = forget_loads(market, first_kept, &stop, &beat).await;
             if let Err(error) = days.and(loads) {
                 // The next look tries again.
                 tracing::warn!(%error, "what is past its time could not be forgotten");
@@ -39,4 +41,17 @@ pub(super) async fn run(
             return;
         }
     }
+}
+
+/// One load after the other: they may be many.
+async fn forget_loads(
+    market: &Market,
+    first_kept: u32,
+    stop: &watch::Receiver<bool>,
+    beat: &Beat,
+) -> Result<(), SealingError> {
+    while !*stop.borrow() && market.forget_load_before(first_kept).await? {
+        beat.round();
+    }
+    Ok(())
 }

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use nexnum_engine::activation::NumberPlace;
-use nexnum_engine::event::{LoadedNumber, OrderToken, Renamed};
+use nexnum_engine::event::{OrderToken, Renamed};
 use nexnum_engine::holders::NumberHolders;
 use nexnum_engine::ids::{LoadId, OrderId, ProviderId, Seq, Token};
-use nexnum_engine::loads::LoadPlace;
 use nexnum_engine::order::Order;
 use nexnum_engine::under_keys::UnderKeys;
 
@@ -37,18 +36,10 @@ impl ReadModel {
         orders
     }
 
-    /// Shows a load that stands at `at`.
-    pub(super) fn show_load(&self, load: LoadId, at: Seq, numbers: &[LoadedNumber]) {
-        let key = numbers.first().expect("a load has numbers").sealed.handle;
-        self.loads.pin().insert(load, LoadPlace { at, key, for_sale: true });
-    }
-
     /// The loads of own stock whose keys live, by id.
     #[must_use]
     pub fn load_ids(&self) -> Vec<LoadId> {
-        let mut ids: Vec<_> = self.loads.pin().keys().copied().collect();
-        ids.sort_unstable();
-        ids
+        self.loads.ids()
     }
 
     /// The orders in memory on numbers that providers gave, in no order.
@@ -64,7 +55,7 @@ impl ReadModel {
     /// Where a load of own stock stands in the ledger; `None` once its key is destroyed.
     #[must_use]
     pub fn load_at(&self, load: LoadId) -> Option<Seq> {
-        self.loads.pin().get(&load).map(|load| load.at)
+        self.loads.at(load)
     }
 
     /// Gives numbers their new tokens, those of orders too: one may leave memory in the same change.

@@ -10,6 +10,7 @@ mod directory;
 mod held;
 mod kept;
 mod keys;
+mod loads;
 mod lost;
 mod opened;
 mod placed;
@@ -30,8 +31,7 @@ use nexnum_engine::event::{
 };
 use nexnum_engine::group::{Made, Recorded};
 use nexnum_engine::holders::NumberHolders;
-use nexnum_engine::ids::{AccountId, KeyId, LoadId, Number, OrderId, OrderNumber, ProviderId, Seq};
-use nexnum_engine::loads::LoadPlace;
+use nexnum_engine::ids::{AccountId, KeyId, Number, OrderId, OrderNumber, ProviderId, Seq};
 use nexnum_engine::order::Order;
 use nexnum_engine::replies::{AskedKey, KeyUseRefusal};
 use nexnum_engine::sealed::KeyOwner;
@@ -47,6 +47,7 @@ pub use directory::{Directory, ProviderView};
 pub use kept::Kept;
 pub use upstream::LostPurchase;
 
+use loads::LoadsView;
 use lost::LostCallbacks;
 use replies::RepliesView;
 use upstream::UpstreamWork;
@@ -129,7 +130,7 @@ pub struct ReadModel {
     /// Numbers of open orders that were looked at, in clear.
     opened: HashMap<OrderId, Number>,
     /// Loads of own stock whose keys live.
-    loads: HashMap<LoadId, LoadPlace>,
+    loads: LoadsView,
     bells: Box<[Notify]>,
 }
 
@@ -158,7 +159,7 @@ impl ReadModel {
             addresses: Mutex::new(state.addresses().clone()),
             lost_callbacks: LostCallbacks::from_callbacks(state.callbacks()),
             opened: HashMap::new(),
-            loads: state.loads().iter().collect(),
+            loads: LoadsView::from_state(state),
             bells: (0..BELLS).map(|_| Notify::new()).collect(),
         };
         for (id, account) in state.accounts() {
@@ -207,10 +208,10 @@ impl ReadModel {
             }
             Event::Callback(event) => self.show_callback(head.at, event),
             Event::Offer(OfferEvent::StockLoaded { load, numbers, .. }) => {
-                self.show_load(*load, seq, numbers);
+                self.loads.show(*load, seq, numbers);
             }
             Event::SealKey(SealKeyEvent::KeyDestroyed { handle, why: _ }) => {
-                self.loads.pin().retain(|_, load| load.key != *handle);
+                self.loads.forget(*handle);
             }
             Event::SealKey(SealKeyEvent::KeyMade { owner: KeyOwner::Lookup(_), .. }) => {
                 self.forget_addresses();
