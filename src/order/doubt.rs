@@ -198,6 +198,11 @@ impl Doubts {
         open.iter().filter_map(named).collect()
     }
 
+    /// What is known of the purchase of an order in doubt, if its provider named it.
+    pub(crate) fn numberless(&self, order: OrderId) -> Option<Numberless> {
+        self.open.lock().get(&order)?.numberless.clone()
+    }
+
     /// Counts a whole list, asked for at `asked`, that shows the purchases of none of these
     /// orders. Gives those whose purchases have now been looked for often and long enough.
     pub(crate) fn count_absences(

@@ -250,10 +250,12 @@ impl Reconciler {
                 waiting.push((order, window));
                 continue;
             }
-            let numberless = doubts.settle(id).and_then(|doubt| doubt.numberless);
+            // Given up first: at no moment is what may turn up counted nowhere.
             if order.state == ActivationState::Failed {
+                let numberless = doubts.numberless(id);
                 self.orders.give_up_purchase(&order, window, numberless.as_ref());
             }
+            doubts.settle(id);
         }
         waiting
     }

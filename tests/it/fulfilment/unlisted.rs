@@ -28,7 +28,7 @@ async fn check_ended(words: &[(&str, &str)]) {
     assert!((20_000..30_000).contains(&waited_ms), "{waited_ms}");
     // It is not counted as open any longer than its order is.
     until(|| doubts.count().in_doubt == 0).await;
-    assert!(doubts.count().given_up == 1, "what turns up of it goes back");
+    assert_eq!(doubts.count().given_up, 1, "what turns up of it goes back");
     let (rows, _) = rig.orders().market.attention.rows(usize::MAX);
     assert!(!rows.iter().any(|row| row.kind == AttentionKind::DoubtsOld), "{rows:?}");
     assert_eq!(rig.wallet(), (10_000_000, 0));
