@@ -3,7 +3,7 @@
 //!
 //! A number is used where it is in stock, where it rests, and by each order in memory that has it. A
 //! load's key is over once none of the numbers under it is used: those are sold, and their orders have
-//! left memory. With its key a load leaves this table; what names it then is forgotten.
+//! left memory, or it never had any. With its key a load leaves this table; what names it then is forgotten.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -130,7 +130,7 @@ impl Numbers {
         digits.and_then(Number::parse).map(Some).ok_or(NumberUnread)
     }
 
-    /// A load's numbers; `None` once its key is destroyed.
+    /// A load's numbers, sealed; `None` where it is not in memory and its key is destroyed.
     fn load(&self, id: LoadId) -> Result<Option<Load>, NumberUnread> {
         if let Some(load) = self.0.loads.get(id) {
             return Ok(Some(load));

@@ -156,7 +156,6 @@ fn replies() -> [(String, Row); 2] {
     [("Reply".to_owned(), Row::Reply(reply)), ("ShortReply".to_owned(), Row::ShortReply(short))]
 }
 
-/// Every variant of a row.
 fn stock() -> [(String, Row); 3] {
     let (terms, key) = (StockTerms { cost: Micros(1), price: Micros(2) }, KeyHandle(DIGEST));
     let place = LoadPlace { at: Seq(300), key, for_sale: true };
@@ -167,6 +166,7 @@ fn stock() -> [(String, Row); 3] {
     ]
 }
 
+/// Every variant of a row.
 pub(crate) fn rows() -> Vec<(String, Row)> {
     let counters = Counters {
         seq: Seq(u64::MAX),
