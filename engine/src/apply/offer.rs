@@ -100,8 +100,11 @@ impl State {
     fn take_back(&mut self, load: LoadId, offer: OfferId) -> (u32, u32) {
         let is_its = |number: &StockNumber| number.load == load;
         let pool = self.pools.get_mut(offer).expect("what was loaded has a pool");
-        let mut taken: Vec<_> = pool.next.iter().filter(|number| is_its(number)).copied().collect();
-        pool.next.retain(|number| !is_its(number));
+        let mut taken = Vec::new();
+        pool.next.retain(|number| {
+            taken.extend(is_its(number).then_some(*number));
+            !is_its(number)
+        });
         let in_stock = taken.len();
         let resting = self.quarantine.iter().filter(|it| it.offer == offer && is_its(&it.number));
         for Quarantined { until, number, .. } in resting.copied().collect::<Vec<_>>() {

@@ -190,18 +190,17 @@ pub(super) fn load_stock(
     Ok(tokens.len() as u32)
 }
 
-/// The loads under a key that are for sale, taken back.
+/// The loads of an offer that are for sale under a key, taken back.
 pub(super) fn taken_back(
     state: &State,
-    key: KeyHandle,
-) -> impl Iterator<Item = OfferEvent> + use<'_> {
+    (offer, key): (OfferId, KeyHandle),
+) -> impl Iterator<Item = OfferEvent> {
     let loads = state.loads.under(key).iter().filter(|load| state.loads.is_for_sale(**load));
-    loads.filter_map(move |&load| {
+    loads.map(move |&load| {
         let is_its = |number: &&StockNumber| number.load == load;
-        let Some(KeyOwner::Load(offer)) = state.seal_keys().owner(key) else { return None };
         let in_stock = state.pools.get(offer).map_or(0, |it| it.next.iter().filter(is_its).count());
         let resting = state.quarantine.iter().map(|resting| &resting.number).filter(is_its).count();
         let (in_stock, resting) = (in_stock as u32, resting as u32);
-        Some(OfferEvent::StockTakenBack { load, offer, in_stock, resting })
+        OfferEvent::StockTakenBack { load, offer, in_stock, resting }
     })
 }

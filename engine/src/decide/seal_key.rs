@@ -45,13 +45,15 @@ pub(super) fn destroy(
     if state.seal_keys().newest_lookup() == Some((owner, handle)) {
         return Err(Reject::OutOfOrder("the newest key of tokens is destroyed after the next"));
     }
-    if state.loads.is_used(handle) {
+    if let KeyOwner::Load(offer) = owner
+        && state.loads.is_used(handle)
+    {
         // What is lost cannot be kept: no buyer could be told the numbers.
         if why != DestroyReason::Lost {
             let rule = "a load's key is destroyed once none of its numbers is used";
             return Err(Reject::OutOfOrder(rule));
         }
-        events.extend(offer::taken_back(state, handle).map(Event::Offer));
+        events.extend(offer::taken_back(state, (offer, handle)).map(Event::Offer));
     }
     events.push(Event::SealKey(SealKeyEvent::KeyDestroyed { handle, why }));
     Ok(Effect::Done)
