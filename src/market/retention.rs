@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use nexnum_engine::command::EndLoadKey;
 use nexnum_engine::event::DestroyReason;
 use nexnum_engine::group::Origin;
+use nexnum_engine::sealed::KeyOwner;
 use nexnum_engine::time::Time;
 use serde::{Deserialize, Serialize};
 
@@ -67,7 +68,7 @@ impl Market {
     pub async fn forget_days_before(&self, first_kept: u32) -> Result<(), SealingError> {
         let mut failed = Ok(());
         for (handle, day) in self.sealing.days_before(first_kept) {
-            match self.destroy_key(handle, DestroyReason::Retention).await {
+            match self.destroy_key((handle, KeyOwner::Day(day)), DestroyReason::Retention).await {
                 Ok(()) => {
                     self.metrics.day_forgotten();
                     tracing::info!(day, key = %handle, "what came on a day is forgotten");

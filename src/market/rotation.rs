@@ -11,6 +11,7 @@ use nexnum_engine::command::Retoken;
 use nexnum_engine::event::{DestroyReason, OrderToken, Renamed};
 use nexnum_engine::group::Origin;
 use nexnum_engine::ids::Number;
+use nexnum_engine::sealed::KeyOwner;
 use nexnum_engine::time::Time;
 use nexnum_storage::lookup_key::LookupKey;
 
@@ -113,7 +114,8 @@ impl Market {
         // 3. The keys, under which nothing is left.
         for index in over {
             let LivingLookup { handle, day, .. } = lookups.all()[index];
-            let destroyed = self.destroy_key(handle, DestroyReason::Retention).await;
+            let destroyed =
+                self.destroy_key((handle, KeyOwner::Lookup(day)), DestroyReason::Retention).await;
             if destroyed.is_ok() {
                 tracing::info!(day, key = %handle, "a key of tokens and digests was destroyed");
             }

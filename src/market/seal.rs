@@ -46,17 +46,18 @@ impl Market {
         self.sealing.lookups().each(self.clock.now().day(), |key| key.token(number))
     }
 
-    /// Destroys a key: its end is in the ledger before its file goes.
+    /// Destroys a key of an owner: its end is in the ledger before its file goes.
     ///
     /// # Errors
     /// [`SealingError`]: it stays, or the next start destroys its file.
     pub async fn destroy_key(
         &self,
-        handle: KeyHandle,
+        (handle, owner): (KeyHandle, KeyOwner),
         why: DestroyReason,
     ) -> Result<(), SealingError> {
         let command = DestroySealKey { handle, why };
         self.execute(Origin::SYSTEM, command).await.map_err(SealingError::Refused)?;
+        self.sealing.disown(handle, owner);
         self.sealing.destroy(handle).await
     }
 

@@ -3,8 +3,8 @@
 //! Promises: an owner's key is durable in its file, and its making in the ledger, before anything is
 //! sealed under it; an owner has one key at a time, and a load of own stock one of its own. The keys
 //! of days and loads are in memory while they live, and those of accounts once their names were shown,
-//! so that a message or a number is sealed and opened without a look at the disk. When keys end is left to others ([`super::seal_keys`] at a
-//! start, [`super::retention`]).
+//! so that a message or a number is sealed and opened without a look at the disk. When keys end is
+//! left to others ([`super::seal_keys`] at a start, [`super::retention`]).
 
 use std::fmt;
 use std::pin::Pin;
@@ -91,7 +91,8 @@ struct Inner {
     ledger: LedgerId,
     master: MasterKey,
     index: IndexKey,
-    /// The keys that live, by whose they are.
+    /// The keys that live, by whose they are; not those of loads, each of which seals its own load
+    /// alone.
     owners: HashMap<KeyOwner, KeyHandle>,
     /// Those of days and loads themselves, under which values are that many look at, and those of
     /// accounts whose names were shown. There are as many as days in a retention, loads of own stock,
@@ -113,7 +114,11 @@ impl fmt::Debug for Sealing {
 
 /// Whether the keys of an owner are in memory while they live.
 const fn is_held(owner: KeyOwner) -> bool {
-    matches!(owner, KeyOwner::Day(_) | KeyOwner::Load(_))
+    matches!(owner, KeyOwner::Day(_)) || is_load(owner)
+}
+
+const fn is_load(owner: KeyOwner) -> bool {
+    matches!(owner, KeyOwner::Load(_))
 }
 
 impl Sealing {
@@ -129,7 +134,9 @@ impl Sealing {
         let (owners, held, mut lookups) = (HashMap::new(), HashMap::new(), Vec::new());
         let missing = || StorageError::Missing { path: folder.keys() };
         for (handle, owner) in state.seal_keys().iter() {
-            owners.pin().insert(owner, handle);
+            if !is_load(owner) {
+                owners.pin().insert(owner, handle);
+            }
             if is_held(owner)
                 && let Some(key) = keys.read(&master, handle)?
             {
@@ -220,11 +227,15 @@ impl Sealing {
         days.collect()
     }
 
-    /// Destroys a key, whose end the ledger has by now: nothing opens under it from here on. Where its
-    /// file cannot be destroyed, [`Sealing::ended`] has it.
+    /// Takes a key that ends from its owner, which may have another one by now.
+    pub(super) fn disown(&self, handle: KeyHandle, owner: KeyOwner) {
+        let _was_its = self.0.owners.pin().remove_if(&owner, |_, known| *known == handle);
+    }
+
+    /// Destroys a key that no owner has any more, whose end the ledger has by now: nothing opens under
+    /// it from here on. Where its file cannot be destroyed, [`Sealing::ended`] has it.
     pub(super) async fn destroy(&self, handle: KeyHandle) -> Result<(), SealingError> {
         self.0.ended.pin().insert(handle);
-        self.0.owners.pin().retain(|_, known| *known != handle);
         self.0.held.pin().remove(&handle);
         self.0.lookups.rcu(|lookups| lookups.without(handle));
         self.blocking(move |it| it.keys.destroy(handle)).await?;
@@ -353,7 +364,7 @@ impl Sealing {
 
     /// The key of an owner, if it has one; of a load none, since each has one of its own.
     async fn known(&self, owner: KeyOwner) -> Result<Option<SealingKey>, SealingError> {
-        if matches!(owner, KeyOwner::Load(_)) {
+        if is_load(owner) {
             return Ok(None);
         }
         let Some(handle) = self.0.owners.pin().get(&owner).copied() else { return Ok(None) };
@@ -407,7 +418,9 @@ impl Sealing {
             let living = LivingLookup { day, handle, key: LookupKey::of(&key) };
             self.0.lookups.rcu(|lookups| lookups.with(living.clone()));
         }
-        self.0.owners.pin().insert(owner, handle);
+        if !is_load(owner) {
+            self.0.owners.pin().insert(owner, handle);
+        }
         Ok(key)
     }
 

@@ -8,6 +8,7 @@ use nexnum_engine::ids::{CountryId, Number, OfferId, Product, VariantId};
 use nexnum_engine::money::Micros;
 use nexnum_engine::product::OfferKey;
 use nexnum_engine::reject::Reject;
+use nexnum_engine::sealed::KeyOwner;
 
 use super::Supply;
 use crate::market::Refused;
@@ -92,7 +93,8 @@ impl Supply {
         let load = LoadStock { offer, cost, price, numbers, others };
         let loaded = self.market.execute(origin, load).await;
         if let (Err(Refused::Rejected(_) | Refused::Busy), Some(key)) = (&loaded, key)
-            && let Err(error) = self.market.destroy_key(key, DestroyReason::Unused).await
+            && let Err(error) =
+                self.market.destroy_key((key, KeyOwner::Load(offer)), DestroyReason::Unused).await
         {
             tracing::warn!(%error, %key, "the key of a load that was refused stays");
         }

@@ -182,8 +182,8 @@ async fn a_name_is_shown_to_operators_and_stays_taken_once_it_is_forgotten() {
     }
     // 2. Its key is destroyed.
     let is_its = |key: &(_, KeyOwner)| key.1 == KeyOwner::Identity(AccountId(1));
-    let (handle, _) = market.seal_keys().into_iter().find(is_its).unwrap();
-    let erased = market.running.rooms.market.destroy_key(handle, DestroyReason::Erasure).await;
+    let key = market.seal_keys().into_iter().find(is_its).unwrap();
+    let erased = market.running.rooms.market.destroy_key(key, DestroyReason::Erasure).await;
     erased.unwrap();
     assert_named(&market, Value::Null).await;
     let market = market.restart().await;
