@@ -123,6 +123,25 @@ fn what_is_under_a_lost_key_of_a_load_is_not_for_sale() {
 }
 
 #[test]
+fn a_number_of_a_lost_load_rests_when_it_is_loaded_for_another_service() {
+    let mut market = StockMarket::new();
+    market.load(OWN, &[1, 2, 3], &[]).expect("they are new");
+    let (rests, open, sold) = (market.place(OWN), market.place(OWN), market.place(OWN));
+    let [rested, opened, delivered] = [rests, open, sold].map(|order| market.token(order));
+    market.cancel(rests);
+    market.deliver(sold);
+    destroy(&mut market, DestroyReason::Lost).expect("it is lost");
+    market.cancel(open);
+    // Messages for their last buyers may still come, but for the one that was delivered.
+    market.load(OTHER, &[rested, opened, delivered], &[]).expect("they are not here");
+    let for_sale = |market: &StockMarket| market.recorded.state().stock(OTHER).expect("it is").1;
+    assert_eq!((for_sale(&market), market.recorded.state().quarantine().count()), (1, 2));
+    market.pass(31);
+    assert_eq!(for_sale(&market), 3);
+    market.recorded.prove().expect("it is sound");
+}
+
+#[test]
 fn a_load_is_under_one_key() {
     let mut market = StockMarket::new();
     let (handle, owner) = (KeyHandle(7), KeyOwner::Load(OWN));

@@ -27,7 +27,7 @@ use crate::state::State;
 use crate::time::Time;
 
 /// The version of the rules: one more with each change of what commands are decided to.
-pub const RULES: u32 = 7;
+pub const RULES: u32 = 8;
 
 /// Decides a command at `at`: pushes its events and answers, or refuses.
 ///

@@ -52,8 +52,9 @@ fn is_in_use(state: &State, offer: OfferId, number: Token) -> bool {
     holders.any(|order| order.offer == offer && !order.state.is_closed())
 }
 
-/// Until when a number rests that is loaded into an offer now: as long as it rests elsewhere,
-/// and after its last buyer for the same service, delivered ones too.
+/// Until when a number rests that is loaded into an offer now: as long as it rests elsewhere, after its
+/// last buyer for the same service, delivered ones too, and after one whose money went back, for
+/// whatever service. The rest of such a one stands nowhere else once its load was taken back.
 pub(super) fn of_loaded(
     state: &State,
     policy: &Policy,
@@ -61,8 +62,10 @@ pub(super) fn of_loaded(
     offer: &Offer,
     number: Token,
 ) -> Option<Time> {
-    let last = state.holders(offer.provider, number);
-    let last = last.filter(|order| order.product.service == offer.product.service);
+    let last = state.holders(offer.provider, number).filter(|order| {
+        let is_refunded = order.status == OrderStatus::Refunded;
+        is_refunded || order.product.service == offer.product.service
+    });
     let ends = last.filter_map(|order| order.closed_at);
     let rests = ends.map(|closed| closed.plus_ms(policy.quarantine_ms)).max();
     rests.max(state.rests_until(number)).filter(|until| *until > at)

@@ -13,6 +13,7 @@ use nexnum_engine::ids::{
 };
 use nexnum_engine::limits::{NAME_LEN_MAX, OFFERS_MAX, ROWS_MAX};
 use nexnum_engine::money::Micros;
+use nexnum_engine::order::OrderStatus;
 use nexnum_engine::product::{OfferKey, Variant};
 use nexnum_engine::sealed::KeyOwner;
 use nexnum_engine::state::{Key, PaidTo};
@@ -234,8 +235,10 @@ impl Model {
         let load = LoadId(self.loads.len() as u32);
         for (index, number) in (0..).zip(&tokens) {
             let sold = self.orders.iter().filter(|order| {
-                let same = (order.terms.provider, order.asked.product.service);
-                !order.retired && order.number == Some(*number) && same == (provider, service)
+                let is_its = order.terms.provider == provider && order.number == Some(*number);
+                let refunded = order.status() == OrderStatus::Refunded;
+                let counts = refunded || order.asked.product.service == service;
+                !order.retired && is_its && counts
             });
             let ends = sold.filter_map(|order| order.closed_at);
             let rests = ends.map(|end| end.plus_ms(self.policy.quarantine_ms)).max();
