@@ -88,9 +88,9 @@ impl Market {
         let end = EndLoadKey { before: Time::of_day(first_kept) };
         let ended = self.execute(Origin::SYSTEM, end).await.map_err(SealingError::Refused)?;
         let Some(handle) = ended else { return Ok(false) };
+        self.sealing.destroy(handle).await?;
         self.metrics.load_forgotten();
         tracing::info!(key = %handle, "the numbers of a load that is sold are forgotten");
-        self.sealing.destroy(handle).await?;
         Ok(true)
     }
 }

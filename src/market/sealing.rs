@@ -98,7 +98,7 @@ struct Inner {
     /// accounts whose names were shown. There are as many as days in a retention, loads of own stock,
     /// and accounts.
     held: HashMap<KeyHandle, SealingKey>,
-    /// Those that ended, and whose files are left.
+    /// Those that ended, and whose files could not be destroyed.
     ended: HashSet<KeyHandle>,
     /// What numbers and texts are found by.
     lookups: ArcSwap<Lookups>,
@@ -235,12 +235,20 @@ impl Sealing {
     /// Destroys a key that no owner has any more, whose end the ledger has by now: nothing opens under
     /// it from here on. Where its file cannot be destroyed, [`Sealing::ended`] has it.
     pub(super) async fn destroy(&self, handle: KeyHandle) -> Result<(), SealingError> {
-        self.0.ended.pin().insert(handle);
         self.0.held.pin().remove(&handle);
         self.0.lookups.rcu(|lookups| lookups.without(handle));
-        self.blocking(move |it| it.keys.destroy(handle)).await?;
-        self.0.ended.pin().remove(&handle);
-        Ok(())
+        // Noted on that thread: it goes on where its caller is dropped.
+        let destroy = move |it: &Inner| {
+            let destroyed = it.keys.destroy(handle);
+            let ended = it.ended.pin();
+            if destroyed.is_ok() {
+                ended.remove(&handle)
+            } else {
+                ended.insert(handle)
+            };
+            destroyed
+        };
+        self.blocking(destroy).await
     }
 
     /// Opens what is sealed under the key of a day or a load; `None` if that was destroyed.

@@ -32,7 +32,7 @@ pub(super) async fn run(
         if let Some(first_kept) = retention.first_kept(market.clock.now()) {
             let days = market.forget_days_before(first_kept.min(market.first_needed())).await;
             let loads = forget_loads(market, first_kept, &stop, &beat).await;
-            if let Err(error) = days.and(loads) {
+            for error in [days, loads].into_iter().filter_map(Result::err) {
                 // The next look tries again.
                 tracing::warn!(%error, "what is past its time could not be forgotten");
             }

@@ -1,6 +1,8 @@
 //! Keys of tokens and digests that change under a running market: what was found is found.
 
-use nexnum_engine::ids::Seq;
+use nexnum::attention::AttentionKind;
+use nexnum_engine::event::DestroyReason;
+use nexnum_engine::ids::{AccountId, Seq};
 use nexnum_engine::sealed::KeyOwner;
 use nexnum_engine::time::Time;
 use serde_json::{Value, json};
@@ -213,4 +215,32 @@ async fn the_same_words_are_counted_on_when_the_key_changes() {
     let shown = rig.buyer.get(&format!("/api/v1/orders/{order}")).await.ok();
     assert_eq!(shown["activation"]["messages"].as_array().unwrap().len(), 3);
     rig.market.running.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_file_of_a_key_that_ended_is_destroyed_once_it_can_be() {
+    let market = Market::start().await;
+    market.customer("ann", "9").await;
+    let is_its = |key: &(_, KeyOwner)| key.1 == KeyOwner::Identity(AccountId(1));
+    let key = market.seal_keys().into_iter().find(is_its).unwrap();
+    let room = market.running.rooms.market.clone();
+    let kinds = || {
+        let rows = room.attention.rows(9).0;
+        rows.into_iter().map(|row| row.kind).collect::<Vec<_>>()
+    };
+    let (file, away) =
+        (market.dir().join("keys").join(key.0.to_string()), market.dir().join("away"));
+    // 1. It cannot be: the ledger has its end, and the operator is told.
+    std::fs::rename(&file, &away).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    room.destroy_key(key, DestroyReason::Erasure).await.unwrap_err();
+    room.rotate_lookups(90).await.unwrap_err();
+    assert_eq!(kinds(), [AttentionKind::LookupKeyOverdue]);
+    // 2. It can be.
+    std::fs::remove_dir(&file).unwrap();
+    std::fs::rename(&away, &file).unwrap();
+    room.rotate_lookups(90).await.unwrap();
+    assert!(!file.exists());
+    assert_eq!(kinds(), []);
+    market.running.stop().await.unwrap();
 }
