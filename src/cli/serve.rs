@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::future::poll_fn;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::task::Poll;
 
@@ -14,7 +15,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::error::CliError;
 use super::print::{note, say, show};
 use super::values;
-use crate::market::folder::{self, BootError};
+use crate::market::folder::{self, AcceptedKeys, BootError};
 use crate::server::config::{Config, ProviderConfig};
 use crate::server::{self, ProviderSetup, StartError};
 
@@ -37,6 +38,10 @@ pub struct ServeArgs {
     /// are sealed under it are taken off sale.
     #[arg(long, value_name = "HANDLE", value_parser = values::key_handle)]
     pub accept_missing_key: Vec<KeyHandle>,
+    /// Accept that so many sealing keys are lost, all of those that the refused start counts. If they
+    /// are more or fewer by now, it is refused again.
+    #[arg(long, value_name = "COUNT")]
+    pub accept_missing_keys: Option<NonZeroUsize>,
 }
 
 /// Runs the server until it is stopped.
@@ -56,7 +61,10 @@ async fn serve(config: Config, args: &ServeArgs) -> Result<(), CliError> {
     outlive_hangups();
     let mut opened = folder::open(&config.data_dir, |_| {})?;
     opened.accepts_clock = args.accept_clock;
-    opened.accepted_keys.clone_from(&args.accept_missing_key);
+    opened.accepted_keys = AcceptedKeys {
+        named: args.accept_missing_key.iter().copied().collect(),
+        count: args.accept_missing_keys,
+    };
     opened.folder = config.master_key.keyed(opened.folder)?;
     let providers = setups(&config, &opened.folder)?;
     // 2. The server, until a signal.

@@ -1,7 +1,9 @@
 //! Why a data folder was not made or opened.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use nexnum_engine::event::{CatalogVersion, ClockJump};
@@ -105,7 +107,7 @@ impl BootError {
 }
 
 /// How many keys a message names.
-const NAMED_MAX: usize = 10;
+pub(super) const NAMED_MAX: usize = 10;
 
 /// Keys that live and cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,6 +116,15 @@ pub struct LostKeys {
     pub path: PathBuf,
     /// Each with why, by handle.
     pub lost: Vec<(KeyHandle, String)>,
+}
+
+/// Lost keys that the operator accepts; none by default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AcceptedKeys {
+    /// These.
+    pub named: BTreeSet<KeyHandle>,
+    /// All, if they are so many.
+    pub count: Option<NonZeroUsize>,
 }
 
 impl fmt::Display for LostKeys {
@@ -132,8 +143,12 @@ impl fmt::Display for LostKeys {
         }
         f.write_str(
             "; put them back from a copy of the data folder, or, if they are lost, start once with \
-             `--accept-missing-key HANDLE` for each: what is sealed under it is forgotten for good",
-        )
+             `--accept-missing-key HANDLE` for each",
+        )?;
+        if count > 1 {
+            write!(f, ", or with `--accept-missing-keys {count}` for all of them")?;
+        }
+        f.write_str(": what is sealed under a lost key is forgotten for good")
     }
 }
 

@@ -17,7 +17,6 @@ use nexnum_engine::event::{ClockJump, Epoch, LedgerTerms};
 use nexnum_engine::group::{Groups, Head};
 use nexnum_engine::ids::Seq;
 use nexnum_engine::limits::NAME_LEN_MAX;
-use nexnum_engine::sealed::KeyHandle;
 use nexnum_engine::state::State;
 use nexnum_engine::time::Time;
 use nexnum_storage::history::{HistoryTables, Opening};
@@ -32,7 +31,7 @@ use crate::clock::Clock;
 use crate::keys::{self, ApiKey, KeyKind};
 use crate::market::replay::{Decoded, Replay};
 
-pub use super::boot_error::BootError;
+pub use super::boot_error::{AcceptedKeys, BootError};
 use super::index_key;
 
 /// The configuration that `init` puts into a new folder.
@@ -314,7 +313,7 @@ pub struct Opened {
     /// Whether the operator accepts what the machine's clock shows, however far it is.
     pub accepts_clock: bool,
     /// Sealing keys that the operator accepts to be lost, if they are.
-    pub accepted_keys: Vec<KeyHandle>,
+    pub accepted_keys: AcceptedKeys,
 }
 
 /// How far a replay has come.
@@ -361,7 +360,7 @@ pub fn open(dir: &Path, mut progress: impl FnMut(Progress)) -> Result<Opened, Bo
     let engine = replay.into_engine();
     // 6. The time, from there on.
     let clock = Arc::new(Clock::open(folder.path(), last_at));
-    let (accepts_clock, accepted_keys) = (false, Vec::new());
+    let (accepts_clock, accepted_keys) = (false, AcceptedKeys::default());
     Ok(Opened {
         folder,
         engine,

@@ -6,6 +6,8 @@
 //! copy was put back, and of one that never got its event, under which nothing is sealed. Making
 //! keys, and when they end, is left to others.
 
+use std::collections::BTreeSet;
+
 use nexnum_engine::command::{DestroySealKey, MakeSealKey};
 use nexnum_engine::event::DestroyReason;
 use nexnum_engine::sealed::{KeyHandle, KeyOwner};
@@ -14,7 +16,7 @@ use nexnum_engine::time::Time;
 use nexnum_storage::keys::{KeyFiles, KeyFolder, draw_handle};
 use nexnum_storage::{Folder, LedgerId, StorageError};
 
-use super::boot_error::{BootError, LostKeys};
+use super::boot_error::{AcceptedKeys, BootError, LostKeys, NAMED_MAX};
 use super::folder::{Opened, write};
 
 /// What is said beside a lost key that numbers are found by.
@@ -87,21 +89,23 @@ fn lost(
 /// As [`check`]; a key that the master key does not open, or no master key.
 pub fn look(opened: &Opened) -> Result<Vec<KeyHandle>, BootError> {
     let (folder, ledger, state) = (&opened.folder, opened.ledger.id(), opened.engine.state());
-    let (accepted, lost): (Vec<_>, Vec<_>) =
-        lost(folder, ledger, state)?.into_iter().partition(|(handle, _)| {
-            let is_lookup = matches!(state.seal_keys().owner(*handle), Some(KeyOwner::Lookup(_)));
-            opened.accepted_keys.contains(handle) && !is_lookup
-        });
-    if !lost.is_empty() {
+    let (lost, AcceptedKeys { named, count }) =
+        (lost(folder, ledger, state)?, &opened.accepted_keys);
+    let are_all = count.is_some_and(|count| count.get() == lost.len());
+    let is_accepted = |handle: &KeyHandle| {
+        let is_lookup = matches!(state.seal_keys().owner(*handle), Some(KeyOwner::Lookup(_)));
+        !is_lookup && (are_all || named.contains(handle))
+    };
+    if !lost.iter().all(|(handle, _)| is_accepted(handle)) {
         return Err(BootError::LostKeys(LostKeys { path: folder.keys(), lost }));
     }
-    let accepted: Vec<KeyHandle> = accepted.into_iter().map(|(handle, _)| handle).collect();
+    let accepted: BTreeSet<KeyHandle> = lost.into_iter().map(|(handle, _)| handle).collect();
     let (keys, master) = (keys_of(folder, ledger), folder.read_master_key()?);
     let living = state.seal_keys().iter().map(|(handle, _)| handle);
     for handle in living.filter(|handle| !accepted.contains(handle)) {
         let _usable = keys.read(&master, handle)?;
     }
-    Ok(accepted)
+    Ok(accepted.into_iter().collect())
 }
 
 /// Makes the first lookup key.
@@ -117,8 +121,8 @@ fn make_lookup(opened: &mut Opened, at: Time) -> Result<(), BootError> {
     write(&mut opened.engine, &mut opened.ledger, at, &[made])
 }
 
-/// Says in the ledger which keys are lost, makes the first lookup key, and destroys the file of every key that does not live.
-/// The event first: a start that is cut short in between destroys the file the next time.
+/// Says in the ledger which keys are lost, makes the first lookup key, and destroys the file of every key
+/// that does not live. The event first: a start that is cut short in between destroys the file the next time.
 ///
 /// # Errors
 /// The ledger took nothing, or a file could not be destroyed.
@@ -130,7 +134,8 @@ pub fn settle(opened: &mut Opened, lost: &[KeyHandle], at: Time) -> Result<(), B
     if !commands.is_empty() {
         write(&mut opened.engine, &mut opened.ledger, at, &commands)?;
         let what = "what is sealed is forgotten, and own stock under them is for sale no more";
-        tracing::warn!(?lost, "sealing keys are lost, as accepted: {what}");
+        let named = &lost[..lost.len().min(NAMED_MAX)];
+        tracing::warn!(count = lost.len(), ?named, "sealing keys are lost, as accepted: {what}");
     }
     // 2. What numbers are found by, if nothing is yet.
     make_lookup(opened, at)?;

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -60,7 +61,7 @@ fn with_keys(dir: &Path) -> Folder {
 /// What a start does with the keys before anything else.
 fn start(dir: &Path, accepted: &[KeyHandle]) -> Result<(), BootError> {
     let mut live = opened(dir);
-    live.accepted_keys = accepted.to_vec();
+    live.accepted_keys.named.extend(accepted);
     let lost = seal_keys::look(&live)?;
     let at = folder::begin_epoch(&mut live)?;
     seal_keys::settle(&mut live, &lost, at)
@@ -164,6 +165,26 @@ fn a_lost_key_is_refused_by_name_until_it_is_accepted_once() {
 }
 
 #[test]
+fn all_lost_keys_are_accepted_by_their_count() {
+    let temp = tempfile::tempdir().unwrap();
+    let folder = with_keys(temp.path());
+    remove_all_but_lookup(&folder.keys().join(LIVING[0].to_string()));
+    let start_with = |count| {
+        let mut live = opened(temp.path());
+        live.accepted_keys.count = NonZeroUsize::new(count);
+        seal_keys::look(&live)
+    };
+    let lost = LIVING.len() - 1;
+    let said = start_with(lost - 1).unwrap_err().to_string();
+    assert!(said.contains(&format!("`--accept-missing-keys {lost}` for all")), "{said}");
+    start_with(lost + 1).unwrap_err();
+    assert_eq!(start_with(lost).unwrap().len(), lost);
+    // That which numbers are found by is in no such count.
+    fs::remove_file(folder.keys().join(LOOKUP.to_string())).unwrap();
+    start_with(lost + 1).unwrap_err();
+}
+
+#[test]
 fn a_key_under_another_master_key_is_not_lost_but_refused() {
     let temp = tempfile::tempdir().unwrap();
     let folder = with_keys(temp.path());
@@ -209,10 +230,15 @@ fn serve_refuses_a_lost_key_and_takes_the_operator_s_word() {
     serves(serve(temp.path(), &["--accept-missing-key", &handle]));
     serves(serve(temp.path(), &[]));
     assert_eq!(lost(temp.path()), [LIVING[0]]);
+    fs::remove_file(folder.keys().join(LIVING[1].to_string())).unwrap();
+    refuses(serve(temp.path(), &["--accept-missing-keys", "0"]), 2, "--accept-missing-keys");
+    refuses(serve(temp.path(), &["--accept-missing-keys", "2"]), 3, "1 of the sealing keys");
+    serves(serve(temp.path(), &["--accept-missing-keys", "1"]));
+    assert_eq!(lost(temp.path()), [LIVING[0], LIVING[1]]);
     // A server also makes the key of the next day shortly before midnight.
     let files = keys(&folder).list().unwrap().handles;
-    assert!(!files.contains(&LIVING[0]), "{files:?}");
-    assert!(LIVING[1..].iter().all(|handle| files.contains(handle)), "{files:?}");
+    let there = LIVING.map(|handle| files.contains(&handle));
+    assert_eq!(there, [false, false, true], "{files:?}");
 }
 
 #[test]

@@ -100,7 +100,7 @@ async fn restart_without(market: Market, key: KeyHandle) -> Market {
     market.running.stop().await.unwrap();
     std::fs::remove_file(dir.join("keys").join(key.to_string())).unwrap();
     let mut opened = folder::open(&dir, |_| {}).unwrap();
-    opened.accepted_keys = vec![key];
+    opened.accepted_keys.named.insert(key);
     let running = nexnum::server::start(opened, &config(&dir), Vec::new()).await.unwrap();
     let admin = Client::new(&running, &market.admin.key);
     Market { running, admin, folder: market.folder }
