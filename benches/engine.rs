@@ -77,7 +77,7 @@ impl Market {
             let (account, amount) = (AccountId(id), Micros::units(1_000_000));
             market.must(&Command::Deposit(Deposit {
                 account,
-                payment: NewPayment::new("bank", amount, 1),
+                payment: NewPayment::new("bank", amount, id.into()),
                 sealed: None,
             }));
         }

@@ -108,7 +108,7 @@ impl Writer {
             let (account, amount) = (AccountId(id), Micros::units(1_000_000));
             self.execute(&Command::Deposit(Deposit {
                 account,
-                payment: NewPayment::new("bank", amount, 1),
+                payment: NewPayment::new("bank", amount, id.into()),
                 sealed: None,
             }));
         }
