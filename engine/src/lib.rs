@@ -10,6 +10,7 @@ pub mod audit;
 pub mod book;
 mod books;
 pub mod breaker;
+mod by_bits;
 pub mod callback;
 pub mod callbacks;
 pub mod catalog;

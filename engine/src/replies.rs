@@ -3,14 +3,10 @@
 //! Promises: a key of the last hour is known whole; of an older one the position in the ledger and 64
 //! bits are kept, since millions of them wait for a repetition that seldom comes. A caller that asks for
 //! such a key reads what the ledger says there, and brings it along.
-//!
-//! Keys are digests, so they fall anywhere: one tree of a day's keys misses the cache at
-//! each of its levels. Their first bits choose one of many small trees instead, which stay
-//! in order and have no worst case that a client could provoke by choosing keys.
 
-use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
 
+use crate::by_bits::ByBits;
 use crate::group::{Head, Idempotency, KeyUse, Made};
 use crate::ids::{AccountId, Seq};
 use crate::limits::{REPLIES_KEPT_MS, REPLIES_WHOLE_MAX_MS};
@@ -92,29 +88,15 @@ const fn bits_of(known: &KeyUse) -> u64 {
     bits(known.account, known.used.key)
 }
 
-/// Bits that choose a key's tree: with a million keys a tree has 240.
-const SHARD_BITS: u32 = 12;
-
-const fn shard(bits: u64) -> usize {
-    (bits >> (u64::BITS - SHARD_BITS)) as usize
-}
-
 /// The stored replies: by key, and by age.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StoredReplies {
-    /// All, by their bits and positions.
-    shards: Box<[BTreeSet<(u64, Seq)>]>,
+    /// Where all of them stand, by their bits.
+    positions: ByBits,
     /// All, by age. The position makes it the order in which they were given.
     ages: Aged<ShortReply>,
     /// The youngest, which are known whole.
     whole: Aged<StoredReply>,
-}
-
-impl Default for StoredReplies {
-    fn default() -> Self {
-        let shards = (0..1 << SHARD_BITS).map(|_| BTreeSet::new()).collect();
-        Self { shards, ages: Aged::default(), whole: Aged::default() }
-    }
 }
 
 impl StoredReplies {
@@ -129,7 +111,7 @@ impl StoredReplies {
     ) -> Result<Option<Made>, KeyUseRefusal> {
         for used in asked.used.iter() {
             let bits = bits(account, used.key);
-            for seq in self.alike(bits) {
+            for seq in self.positions.of(bits) {
                 let brought = || asked.read.iter().find(|(at, _)| *at == seq).map(|(_, it)| it);
                 let known = self.whole_at(seq).or_else(brought);
                 // What has other bits stands elsewhere: taken for this, a key would work twice.
@@ -145,12 +127,6 @@ impl StoredReplies {
         Ok(None)
     }
 
-    /// Where those with these bits stand.
-    fn alike(&self, bits: u64) -> impl Iterator<Item = Seq> {
-        let range = (bits, Seq(0))..=(bits, Seq(u64::MAX));
-        self.shards[shard(bits)].range(range).map(|(_, seq)| *seq)
-    }
-
     fn whole_at(&self, seq: Seq) -> Option<&KeyUse> {
         self.whole.find(seq, |reply| reply.seq).map(|reply| &reply.key_use)
     }
@@ -160,8 +136,9 @@ impl StoredReplies {
         let StoredReply { at, seq, key_use } = reply;
         let bits = bits_of(&key_use);
         let key = |known: &KeyUse| (known.account, known.used.key);
-        let alike = || self.alike(bits).filter_map(|seq| self.whole_at(seq));
-        let is_known = alike().any(|known| key(known) == key(&key_use));
+        let alike = self.positions.of(bits);
+        let mut whole = alike.into_iter().filter_map(|seq| self.whole_at(seq));
+        let is_known = whole.any(|known| key(known) == key(&key_use));
         let is_new = !is_known && self.put(ShortReply { at, seq, bits });
         if is_new {
             self.whole.insert(reply);
@@ -176,7 +153,7 @@ impl StoredReplies {
     }
 
     fn put(&mut self, row: ShortReply) -> bool {
-        let is_new = self.shards[shard(row.bits)].insert((row.bits, row.seq));
+        let is_new = self.positions.insert(row.bits, row.seq);
         if is_new {
             self.ages.insert(row);
         }
@@ -234,10 +211,7 @@ impl StoredReplies {
     pub fn forget_first(&mut self, before: Time) -> bool {
         let Some(row) = self.ages.pop_first_if(|row| row.at <= before) else { return false };
         self.whole.pop_first_if(|reply| reply.seq == row.seq);
-        assert!(
-            self.shards[shard(row.bits)].remove(&(row.bits, row.seq)),
-            "an aged reply is stored"
-        );
+        assert!(self.positions.remove(row.bits, row.seq), "an aged reply is stored");
         true
     }
 }
